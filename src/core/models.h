@@ -1,0 +1,36 @@
+/*
+ * Model cache: what engines share between sessions. A model is opened on first use, once a process, counted by its
+ * users, and closed when nobody uses it and ac_models_trim asks (or at the end).
+ *
+ * Threads: any; opening one model holds up only those who want the same one.
+ */
+#ifndef AC_CORE_MODELS_H
+#define AC_CORE_MODELS_H
+
+#include "core/config.h"
+
+struct ac_models;
+struct ac_instance; /* an engine opened for one user: model reference + instance memory */
+
+struct ac_models *ac_models_new(const struct ac_config *cfg);
+void ac_models_free(struct ac_models *m); /* every instance must be closed */
+/* Closes models nobody uses; returns how many. */
+size_t ac_models_trim(struct ac_models *m);
+
+/*
+ * Opens an instance of an engine (its model too, on first use). reason (may be NULL, at least 256 bytes) gets the engine's own
+ * sentence on failure.
+ */
+int ac_instance_open(struct ac_instance **inst, struct ac_models *m, const struct ac_handler_info *info,
+                     const struct ac_prefs *prefs, char *reason);
+void ac_instance_close(struct ac_instance *inst); /* NULL is fine */
+int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *c);
+void ac_instance_reset(struct ac_instance *inst);
+const struct ac_handler_info *ac_instance_info(const struct ac_instance *inst);
+/* The sentence of ac_env_fail of the last failed call, "" when none. */
+const char *ac_instance_reason(const struct ac_instance *inst);
+
+/* What the engines of a stage offer (voices, avatars), in fall-back order. Returns how many. */
+size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * Sentence splitter: cuts a streamed answer into pieces to speak, as early as it is safe.
+ *
+ * Fed with text in any pieces (whole UTF-8 characters or not), it gives sentences in order. The first piece of a
+ * turn may end at a comma once it has first_words words or first_cjk CJK characters. "3.14", "Dr.", "e.g.", URLs,
+ * ellipses and closing quotes do not end a sentence. Markdown marks, code, emoji and <think>…</think> are left out of
+ * the spoken text; what is left of a code block or table is nothing. [happy]-style tags set the emotion of what
+ * follows and are not spoken.
+ *
+ * One instance a turn, one thread at a time.
+ */
+#ifndef AC_CORE_SENTENCE_H
+#define AC_CORE_SENTENCE_H
+
+#include "avatarchat/frame.h"
+
+struct ac_splitter;
+
+struct ac_splitter_config {
+    int first_words; /* 0 = 6 */
+    int first_cjk;   /* 0 = 12 */
+    int max_chars;   /* a longer piece is cut at the best place; 0 = 220 */
+};
+
+/* One piece to speak. text is malloc'ed (the caller's), plain, trimmed, never empty, valid UTF-8. */
+struct ac_sentence {
+    char *text;
+    enum ac_emotion emotion;
+    char lang[16]; /* guessed from the script and, between Latin languages, "" */
+};
+
+struct ac_splitter *ac_splitter_new(const struct ac_splitter_config *cfg);
+void ac_splitter_free(struct ac_splitter *s);
+/* Adds text. Malformed UTF-8 is replaced by U+FFFD, never spoken. */
+void ac_splitter_feed(struct ac_splitter *s, const char *text, size_t n);
+/* No more text follows: what is left becomes the last sentence. */
+void ac_splitter_finish(struct ac_splitter *s);
+/* Takes the next piece; false when there is none yet. */
+bool ac_splitter_next(struct ac_splitter *s, struct ac_sentence *out);
+
+#endif

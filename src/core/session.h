@@ -1,0 +1,57 @@
+/*
+ * A session: one person's conversation. An actor: its messages are handled one at a time on its strand.
+ *
+ * The transport (server/ws.c, or a test) hands client messages in as JSON text and gives a port through which server messages go
+ * out. The session owns its turn: question → llm → sentences → speaker → fragments, numbered and cancellable; nothing of an
+ * interrupted turn is given to the port after `interrupted`.
+ *
+ * Protocol: docs/protocol.md.
+ */
+#ifndef AC_CORE_SESSION_H
+#define AC_CORE_SESSION_H
+
+#include "base/cancel.h"
+#include "base/pool.h"
+#include "core/config.h"
+#include "core/models.h"
+#include "core/speaker.h"
+
+struct ac_session;
+
+/*
+ * Where a session's messages go. Called from worker threads, one call at a time for one session; must not block. The port copies what
+ * it keeps. Results: 0; AC_EFULL: the reader is slow (the message was not taken); AC_ECLOSED: it is gone (the session stops its
+ * turn). `binary` may be NULL; else text and binary are delivered one after the other, never parted.
+ */
+struct ac_port {
+    void *arg;
+    int (*send)(void *arg, const char *text, size_t text_len, const char *binary, size_t binary_len);
+};
+
+struct ac_session_stats {
+    size_t sessions, talking;
+    uint64_t turns, turns_done, turns_interrupted, errors;
+};
+
+struct ac_hub; /* what sessions share: pool, models, configuration, counters */
+
+int ac_hub_new(struct ac_hub **hub, const struct ac_config *cfg);
+/* Cancels all turns, waits (grace_ms) for the sessions to end, frees. */
+void ac_hub_free(struct ac_hub *hub, int grace_ms);
+struct ac_pool *ac_hub_pool(struct ac_hub *hub);
+struct ac_models *ac_hub_models(struct ac_hub *hub);
+const struct ac_config *ac_hub_config(struct ac_hub *hub);
+struct ac_session_stats ac_hub_stats(struct ac_hub *hub);
+
+/* Opens a session; AC_ELIMIT when max_sessions is reached. Sends `session_ready`. id is copied. */
+int ac_session_open(struct ac_session **s, struct ac_hub *hub, const char *id, const struct ac_port *port);
+/* Hands in one text message of the client (bytes are copied). AC_EFULL when too many wait. Any thread, never blocks. */
+int ac_session_message(struct ac_session *s, const char *text, size_t len);
+/* Hands in one binary message (audio). */
+int ac_session_binary(struct ac_session *s, const char *data, size_t len);
+/* There is room again at a port that had given AC_EFULL. Any thread. */
+void ac_session_writable(struct ac_session *s);
+/* The client is gone. The port is not called after this returns; the rest ends in the background. */
+void ac_session_close(struct ac_session *s);
+
+#endif
