@@ -133,6 +133,12 @@ struct ac_mouth {
     float jaw, width, round, upper, lower, press, bite, teeth, tongue;
 };
 
+/*
+ * The idle motion of an avatar (breath, blinks, gaze, slight sway) is a periodic function of time with this period, so
+ * that the page can loop one prepared period and a spoken answer can take over at any phase and give back at any phase.
+ */
+#define AC_IDLE_PERIOD_US 12000000
+
 /* The face at one frame of video. */
 struct ac_pose {
     struct ac_mouth mouth;
@@ -141,7 +147,7 @@ struct ac_pose {
     float energy;   /* 0 … 1: loudness of the speech around this frame */
     bool speaking;  /* false: rest between or after sentences */
     int64_t frame;  /* number in the turn, from 0; time = frame / fps */
-    int64_t idle_us; /* phase of the idle motion (breath, gaze, blinks) to show at this frame */
+    int64_t idle_us; /* phase of the idle motion (breath, gaze, blinks) to show at this frame, 0 … AC_IDLE_PERIOD_US */
 };
 
 /* YUV 4:2:0, BT.709, limited range. Planes in one block owned by the frame. */

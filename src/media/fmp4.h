@@ -23,6 +23,7 @@ struct ac_fmp4_config {
     int width, height, fps; /* even sizes, 64…1920 */
     int crf;                /* 0…51 */
     int audio_kbps;
+    bool silent;            /* no audio track (idle clips) */
     bool faststart;         /* false: fragments for Media Source Extensions; true: one ordinary MP4, given by finish */
 };
 
