@@ -10,25 +10,25 @@
 #include <stdbool.h>
 
 /* X(symbol, number, name on the wire, text, retryable) */
-#define AC_ERR_MAP(X) \
-    X(AC_EINVAL, 1, "invalid_argument", "the request is not valid", false) \
-    X(AC_ENOMEM, 2, "out_of_memory", "memory is short", true) \
-    X(AC_EIO, 3, "io_error", "reading or writing failed", true) \
-    X(AC_ENOENT, 4, "not_found", "no such thing", false) \
-    X(AC_ECANCELED, 5, "canceled", "it was interrupted", false) \
-    X(AC_ETIMEDOUT, 6, "timed_out", "it took too long", true) \
-    X(AC_EFULL, 7, "queue_full", "too much is waiting already", true) \
-    X(AC_ENOTSUP, 8, "not_supported", "this is not supported", false) \
-    X(AC_ECONFIG, 9, "bad_configuration", "the configuration is wrong", false) \
-    X(AC_EPROTO, 10, "bad_message", "the message breaks the protocol", false) \
-    X(AC_ELIMIT, 11, "limit_exceeded", "a limit was passed", false) \
-    X(AC_EMODEL, 12, "model_unavailable", "a model could not be loaded", true) \
-    X(AC_EENGINE, 13, "engine_failed", "an engine failed", true) \
-    X(AC_ECLOSED, 14, "closed", "the other side is gone", false) \
-    X(AC_EBUSY, 15, "busy", "it is in use", true) \
-    X(AC_EADDRINUSE, 16, "address_in_use", "the port is in use", false) \
-    X(AC_EUTF8, 17, "invalid_utf8", "the text is not valid UTF-8", false) \
-    X(AC_EEMPTY, 18, "nothing_to_say", "there is nothing to say in the text", false) \
+#define AC_ERR_MAP(X)                                                                                        \
+    X(AC_EINVAL, 1, "invalid_argument", "the request is not valid", false)                                   \
+    X(AC_ENOMEM, 2, "out_of_memory", "memory is short", true)                                                \
+    X(AC_EIO, 3, "io_error", "reading or writing failed", true)                                              \
+    X(AC_ENOENT, 4, "not_found", "no such thing", false)                                                     \
+    X(AC_ECANCELED, 5, "canceled", "it was interrupted", false)                                              \
+    X(AC_ETIMEDOUT, 6, "timed_out", "it took too long", true)                                                \
+    X(AC_EFULL, 7, "queue_full", "too much is waiting already", true)                                        \
+    X(AC_ENOTSUP, 8, "not_supported", "this is not supported", false)                                        \
+    X(AC_ECONFIG, 9, "bad_configuration", "the configuration is wrong", false)                               \
+    X(AC_EPROTO, 10, "bad_message", "the message breaks the protocol", false)                                \
+    X(AC_ELIMIT, 11, "limit_exceeded", "a limit was passed", false)                                          \
+    X(AC_EMODEL, 12, "model_unavailable", "a model could not be loaded", true)                               \
+    X(AC_EENGINE, 13, "engine_failed", "an engine failed", true)                                             \
+    X(AC_ECLOSED, 14, "closed", "the other side is gone", false)                                             \
+    X(AC_EBUSY, 15, "busy", "it is in use", true)                                                            \
+    X(AC_EADDRINUSE, 16, "address_in_use", "the port is in use", false)                                      \
+    X(AC_EUTF8, 17, "invalid_utf8", "the text is not valid UTF-8", false)                                    \
+    X(AC_EEMPTY, 18, "nothing_to_say", "there is nothing to say in the text", false)                         \
     X(AC_EINTERNAL, 19, "internal_error", "an internal error", false)
 
 enum ac_err {

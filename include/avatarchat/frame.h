@@ -83,11 +83,11 @@ enum ac_viseme {
 struct ac_phone {
     int32_t start_us;
     int32_t end_us;
-    char name[12];          /* as the engine names it, for logs and tests */
-    enum ac_viseme viseme;  /* mapped by the TTS engine */
-    float openness;         /* vowels: 0 close … 1 open; consonants 0 */
-    float rounding;         /* 0 spread … 1 rounded */
-    bool stressed;          /* nucleus of a stressed (or tone-bearing, emphasised) syllable */
+    char name[12];         /* as the engine names it, for logs and tests */
+    enum ac_viseme viseme; /* mapped by the TTS engine */
+    float openness;        /* vowels: 0 close … 1 open; consonants 0 */
+    float rounding;        /* 0 spread … 1 rounded */
+    bool stressed;         /* nucleus of a stressed (or tone-bearing, emphasised) syllable */
 };
 
 /* One word, for subtitles. Byte range in the sentence's text; times as in ac_phone. */
@@ -134,8 +134,9 @@ struct ac_mouth {
 };
 
 /*
- * The idle motion of an avatar (breath, blinks, gaze, slight sway) is a periodic function of time with this period, so
- * that the page can loop one prepared period and a spoken answer can take over at any phase and give back at any phase.
+ * The idle motion of an avatar (breath, blinks, gaze, slight sway) is a periodic function of time with this
+ * period, so that the page can loop one prepared period and a spoken answer can take over at any phase and
+ * give back at any phase.
  */
 #define AC_IDLE_PERIOD_US 12000000
 
@@ -143,11 +144,12 @@ struct ac_mouth {
 struct ac_pose {
     struct ac_mouth mouth;
     enum ac_emotion emotion;
-    float stress;   /* 0 … 1: this frame is on a stressed syllable; moves head and brows */
-    float energy;   /* 0 … 1: loudness of the speech around this frame */
-    bool speaking;  /* false: rest between or after sentences */
-    int64_t frame;  /* number in the turn, from 0; time = frame / fps */
-    int64_t idle_us; /* phase of the idle motion (breath, gaze, blinks) to show at this frame, 0 … AC_IDLE_PERIOD_US */
+    float stress;    /* 0 … 1: this frame is on a stressed syllable; moves head and brows */
+    float energy;    /* 0 … 1: loudness of the speech around this frame */
+    bool speaking;   /* false: rest between or after sentences */
+    int64_t frame;   /* number in the turn, from 0; time = frame / fps */
+    int64_t idle_us; /* phase of the idle motion (breath, gaze, blinks) to show at this frame, 0 …
+                        AC_IDLE_PERIOD_US */
 };
 
 /* YUV 4:2:0, BT.709, limited range. Planes in one block owned by the frame. */

@@ -74,38 +74,53 @@ enum { AC_OPT_RUNTIME = 1 /* may change while running */, AC_OPT_SECRET = 2 /* n
 
 struct ac_option {
     enum ac_opt_type type;
-    const char *name; /* lower_case, unit in the name where there is one */
-    size_t offset;    /* in the engine's configuration struct */
-    const char *def;  /* default, as one would write it in the file */
-    double min, max;  /* INT, FLOAT */
+    const char *name;           /* lower_case, unit in the name where there is one */
+    size_t offset;              /* in the engine's configuration struct */
+    const char *def;            /* default, as one would write it in the file */
+    double min, max;            /* INT, FLOAT */
     const char *const *choices; /* CHOICE: NULL-terminated */
     unsigned flags;
     const char *help; /* one line, a sentence */
 };
 
 /* offset of a field, checked against the C type that the option type stores */
-#define AC_FIELD(T, f, ctype) (_Generic(&((T *)0)->f, ctype *: offsetof(T, f)))
-#define AC_OPTION_BOOL(T, f, n, d, fl, h) \
-    { AC_OPT_BOOL, n, AC_FIELD(T, f, bool), d, 0, 0, NULL, fl, h }
-#define AC_OPTION_INT(T, f, n, d, lo, hi, fl, h) \
-    { AC_OPT_INT, n, AC_FIELD(T, f, int), d, lo, hi, NULL, fl, h }
-#define AC_OPTION_FLOAT(T, f, n, d, lo, hi, fl, h) \
-    { AC_OPT_FLOAT, n, AC_FIELD(T, f, double), d, lo, hi, NULL, fl, h }
-#define AC_OPTION_STRING(T, f, n, d, fl, h) \
-    { AC_OPT_STRING, n, AC_FIELD(T, f, char *), d, 0, 0, NULL, fl, h }
-#define AC_OPTION_PATH(T, f, n, d, fl, h) \
-    { AC_OPT_PATH, n, AC_FIELD(T, f, char *), d, 0, 0, NULL, fl, h }
-#define AC_OPTION_CHOICE(T, f, n, d, ch, fl, h) \
-    { AC_OPT_CHOICE, n, AC_FIELD(T, f, int), d, 0, 0, ch, fl, h }
-#define AC_OPTIONS_END { AC_OPT_END, NULL, 0, NULL, 0, 0, NULL, 0, NULL }
+#define AC_FIELD(T, f, ctype) (_Generic(&((T *)0)->f, ctype * : offsetof(T, f)))
+#define AC_OPTION_BOOL(T, f, n, d, fl, h)                                                                    \
+    {                                                                                                        \
+        AC_OPT_BOOL, n, AC_FIELD(T, f, bool), d, 0, 0, NULL, fl, h                                           \
+    }
+#define AC_OPTION_INT(T, f, n, d, lo, hi, fl, h)                                                             \
+    {                                                                                                        \
+        AC_OPT_INT, n, AC_FIELD(T, f, int), d, lo, hi, NULL, fl, h                                           \
+    }
+#define AC_OPTION_FLOAT(T, f, n, d, lo, hi, fl, h)                                                           \
+    {                                                                                                        \
+        AC_OPT_FLOAT, n, AC_FIELD(T, f, double), d, lo, hi, NULL, fl, h                                      \
+    }
+#define AC_OPTION_STRING(T, f, n, d, fl, h)                                                                  \
+    {                                                                                                        \
+        AC_OPT_STRING, n, AC_FIELD(T, f, char *), d, 0, 0, NULL, fl, h                                       \
+    }
+#define AC_OPTION_PATH(T, f, n, d, fl, h)                                                                    \
+    {                                                                                                        \
+        AC_OPT_PATH, n, AC_FIELD(T, f, char *), d, 0, 0, NULL, fl, h                                         \
+    }
+#define AC_OPTION_CHOICE(T, f, n, d, ch, fl, h)                                                              \
+    {                                                                                                        \
+        AC_OPT_CHOICE, n, AC_FIELD(T, f, int), d, 0, 0, ch, fl, h                                            \
+    }
+#define AC_OPTIONS_END                                                                                       \
+    {                                                                                                        \
+        AC_OPT_END, NULL, 0, NULL, 0, 0, NULL, 0, NULL                                                       \
+    }
 
 /* ---- environment ---- */
 
 /* What a session wants; set before open, constant while the instance is open. */
 struct ac_prefs {
-    char lang[16];   /* BCP 47, "" = automatic */
-    char avatar[64]; /* avatar id, "" = the configured one */
-    char voice[64];  /* voice id, "" = the default of each language */
+    char lang[16];          /* BCP 47, "" = automatic */
+    char avatar[64];        /* avatar id, "" = the configured one */
+    char voice[64];         /* voice id, "" = the default of each language */
     int width, height, fps; /* of the picture; 0 = engine's default */
 };
 
@@ -114,11 +129,11 @@ struct ac_prefs {
  * the members and functions named here.
  */
 struct ac_env {
-    const char *log_name;            /* "tts.flite" */
-    const char *const *data_dirs;    /* NULL-terminated: where avatars/, knowledge/ … are looked for */
+    const char *log_name;         /* "tts.flite" */
+    const char *const *data_dirs; /* NULL-terminated: where avatars/, knowledge/ … are looked for */
     struct ac_prefs prefs;
-    int threads;                     /* how many threads of its own the engine may use */
-    char reason[256];                /* filled by ac_env_fail */
+    int threads;      /* how many threads of its own the engine may use */
+    char reason[256]; /* filled by ac_env_fail */
 };
 
 /* Notes why the call fails ("no avatar 'x': avatars are anna, ben") and gives err back. */
@@ -155,7 +170,7 @@ struct ac_handler_info {
     int (*model_open)(void *model, const void *cfg, struct ac_env *env); /* optional */
     void (*model_close)(void *model);                                    /* optional; also after failure */
     int (*open)(void *inst, void *model, const void *cfg, struct ac_env *env); /* optional */
-    void (*close)(void *inst);                                                 /* optional; also after failure */
+    void (*close)(void *inst); /* optional; also after failure */
     int (*process)(void *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *cancel);
     void (*reset)(void *inst); /* optional */
     /* optional: what can be chosen (voices, avatars) */

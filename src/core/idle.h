@@ -1,7 +1,7 @@
 /*
- * Idle life: one period of an avatar's idle motion as an ordinary MP4 that loops without a jump, and a poster. Made on
- * first use, kept in memory, shared. Blocks for up to a second on first use: call it from a worker, not the loop thread.
- * Any thread.
+ * Idle life: one period of an avatar's idle motion as an ordinary MP4 that loops without a jump, and a
+ * poster. Made on first use, kept in memory, shared. Blocks for up to a second on first use: call it from a
+ * worker, not the loop thread. Any thread.
  */
 #ifndef AC_CORE_IDLE_H
 #define AC_CORE_IDLE_H
@@ -13,10 +13,13 @@ struct ac_idle;
 struct ac_idle *ac_idle_new(struct ac_models *models, const struct ac_config *cfg);
 void ac_idle_free(struct ac_idle *idle);
 /*
- * The clip (video/mp4, silent) or the poster (image/jpeg) of an avatar ("" = the configured one) at size×size (256…1080, even, else
- * AC_EINVAL). Borrowed until ac_idle_free. AC_ENOENT for an unknown avatar; reason as in ac_instance_open.
+ * The clip (video/mp4, silent) or the poster (image/jpeg) of an avatar ("" = the configured one) at size×size
+ * (256…1080, even, else AC_EINVAL). Borrowed until ac_idle_free. AC_ENOENT for an unknown avatar; reason as
+ * in ac_instance_open.
  */
-int ac_idle_clip(struct ac_idle *idle, const char *avatar, int size, const char **data, size_t *len, char *reason);
-int ac_idle_poster(struct ac_idle *idle, const char *avatar, int size, const char **data, size_t *len, char *reason);
+int ac_idle_clip(struct ac_idle *idle, const char *avatar, int size, const char **data, size_t *len,
+                 char *reason);
+int ac_idle_poster(struct ac_idle *idle, const char *avatar, int size, const char **data, size_t *len,
+                   char *reason);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * A session: one person's conversation. An actor: its messages are handled one at a time on its strand.
  *
- * The transport (server/ws.c, or a test) hands client messages in as JSON text and gives a port through which server messages go
- * out. The session owns its turn: question → llm → sentences → speaker → fragments, numbered and cancellable; nothing of an
- * interrupted turn is given to the port after `interrupted`.
+ * The transport (server/ws.c, or a test) hands client messages in as JSON text and gives a port through which
+ * server messages go out. The session owns its turn: question → llm → sentences → speaker → fragments,
+ * numbered and cancellable; nothing of an interrupted turn is given to the port after `interrupted`.
  *
  * Protocol: docs/protocol.md.
  */
@@ -19,9 +19,10 @@
 struct ac_session;
 
 /*
- * Where a session's messages go. Called from worker threads, one call at a time for one session; must not block. The port copies what
- * it keeps. Results: 0; AC_EFULL: the reader is slow (the message was not taken); AC_ECLOSED: it is gone (the session stops its
- * turn). `binary` may be NULL; else text and binary are delivered one after the other, never parted.
+ * Where a session's messages go. Called from worker threads, one call at a time for one session; must not
+ * block. The port copies what it keeps. Results: 0; AC_EFULL: the reader is slow (the message was not taken);
+ * AC_ECLOSED: it is gone (the session stops its turn). `binary` may be NULL; else text and binary are
+ * delivered one after the other, never parted.
  */
 struct ac_port {
     void *arg;
@@ -45,7 +46,8 @@ struct ac_session_stats ac_hub_stats(struct ac_hub *hub);
 
 /* Opens a session; AC_ELIMIT when max_sessions is reached. Sends `session_ready`. id is copied. */
 int ac_session_open(struct ac_session **s, struct ac_hub *hub, const char *id, const struct ac_port *port);
-/* Hands in one text message of the client (bytes are copied). AC_EFULL when too many wait. Any thread, never blocks. */
+/* Hands in one text message of the client (bytes are copied). AC_EFULL when too many wait. Any thread, never
+ * blocks. */
 int ac_session_message(struct ac_session *s, const char *text, size_t len);
 /* Hands in one binary message (audio). */
 int ac_session_binary(struct ac_session *s, const char *data, size_t len);

@@ -3,9 +3,10 @@
  *
  *     sentence queue ─[tts strand]─> SPEECH queue ─[render strand]─> lip sync → avatar → H.264+AAC → fragment
  *
- * Speech of the next sentence is made while the current one is rendered. Rendering goes in slices of one fragment (five
- * frames), each posted with the time it must be played by as its deadline, and waits when it is lead_ms ahead of playing.
- * Interrupting takes effect within one slice: nothing is given to the sink after ac_speaker_stop has returned.
+ * Speech of the next sentence is made while the current one is rendered. Rendering goes in slices of one
+ * fragment (five frames), each posted with the time it must be played by as its deadline, and waits when it
+ * is lead_ms ahead of playing. Interrupting takes effect within one slice: nothing is given to the sink after
+ * ac_speaker_stop has returned.
  *
  * Used by the session (paced) and by `say` and the benchmarks (unpaced). All calls from any thread.
  */
@@ -19,35 +20,39 @@
 #include "core/models.h"
 #include "core/sentence.h"
 
-enum ac_delivery { AC_DELIVERY_STREAM = 1 /* init segment + fragments */, AC_DELIVERY_CLIP /* one MP4 a sentence */ };
+enum ac_delivery {
+    AC_DELIVERY_STREAM = 1 /* init segment + fragments */,
+    AC_DELIVERY_CLIP /* one MP4 a sentence */
+};
 
 struct ac_fragment {
     const char *data; /* borrowed for the call */
     size_t size;
     uint32_t turn;
-    uint32_t seq;        /* sentence it belongs to */
-    uint32_t chunk;      /* running number in the turn, from 0 */
-    bool init;           /* data begins with the initialisation segment */
-    bool first, last;    /* first or last fragment of its sentence */
-    int64_t start_us;    /* on the turn's media clock */
+    uint32_t seq;     /* sentence it belongs to */
+    uint32_t chunk;   /* running number in the turn, from 0 */
+    bool init;        /* data begins with the initialisation segment */
+    bool first, last; /* first or last fragment of its sentence */
+    int64_t start_us; /* on the turn's media clock */
     int64_t duration_us;
-    int64_t idle_us;     /* idle phase at the end of the fragment */
+    int64_t idle_us; /* idle phase at the end of the fragment */
     const char *mime, *codecs;
-    const char *text;    /* the sentence */
+    const char *text; /* the sentence */
 };
 
 struct ac_speaker_times {
     int64_t sentence_us, first_audio_us, first_frame_us, first_fragment_us; /* monotonic; 0 = not yet */
-    int64_t render_cpu_us, encode_cpu_us, tts_cpu_us; /* sums */
+    int64_t render_cpu_us, encode_cpu_us, tts_cpu_us;                       /* sums */
     uint64_t frames;
 };
 
 /* Called on the speaker's strands, one at a time; must not block. */
 struct ac_speaker_sink {
     void *arg;
-    /* A sentence's speech is known: words for subtitles. start_us: where it begins on the turn's media clock. */
-    void (*sentence)(void *arg, uint32_t turn, uint32_t seq, const char *text, const struct ac_word *words, size_t n,
-                     int64_t start_us, int64_t duration_us);
+    /* A sentence's speech is known: words for subtitles. start_us: where it begins on the turn's media clock.
+     */
+    void (*sentence)(void *arg, uint32_t turn, uint32_t seq, const char *text, const struct ac_word *words,
+                     size_t n, int64_t start_us, int64_t duration_us);
     /* Non-zero: the reader is gone; the speaker stops the turn. */
     int (*fragment)(void *arg, const struct ac_fragment *f);
     /* A sentence or the turn failed (AC_E…); the speaker goes on with the next sentence. */
@@ -67,11 +72,14 @@ struct ac_speaker_config {
 
 struct ac_speaker;
 
-int ac_speaker_new(struct ac_speaker **sp, struct ac_pool *pool, struct ac_models *models, const struct ac_config *cfg,
-                   const struct ac_speaker_config *scfg, const struct ac_speaker_sink *sink);
-/* Opens engines and encoder ahead of the first sentence. idle_us: phase of the idle motion now. cancel is referenced. */
+int ac_speaker_new(struct ac_speaker **sp, struct ac_pool *pool, struct ac_models *models,
+                   const struct ac_config *cfg, const struct ac_speaker_config *scfg,
+                   const struct ac_speaker_sink *sink);
+/* Opens engines and encoder ahead of the first sentence. idle_us: phase of the idle motion now. cancel is
+ * referenced. */
 int ac_speaker_begin(struct ac_speaker *sp, uint32_t turn, struct ac_cancel *cancel, int64_t idle_us);
-/* Queues a sentence (text copied). AC_EFULL when too many wait (text pushes back: try again after a fragment). */
+/* Queues a sentence (text copied). AC_EFULL when too many wait (text pushes back: try again after a
+ * fragment). */
 int ac_speaker_say(struct ac_speaker *sp, const struct ac_sentence *sentence, uint32_t seq);
 /* No more sentences in this turn: `done` follows when all is delivered. */
 void ac_speaker_end(struct ac_speaker *sp);
@@ -79,6 +87,10 @@ void ac_speaker_end(struct ac_speaker *sp);
 void ac_speaker_stop(struct ac_speaker *sp);
 /* New choices, used from the next turn on. */
 void ac_speaker_set(struct ac_speaker *sp, const struct ac_speaker_config *scfg);
+/* How long the engine call in progress has been running; 0 when none is. A watchdog asks. */
+int64_t ac_speaker_busy_us(struct ac_speaker *sp);
+/* Ends it in the background: stops at once (as ac_speaker_stop), done(arg) follows when no strand of it runs
+ * any more. */
 void ac_speaker_free(struct ac_speaker *sp, ac_task_fn *done, void *arg);
 
 #endif

@@ -1,0 +1,290 @@
+/* The front half of a turn; see answer.h. Locking as in the speaker: sink_lock over every call of the sink.
+ */
+#include "core/answer.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/registry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ENGINES = 8, REASON = 256 };
+
+struct question {
+    atomic_int refs;
+    uint32_t turn;
+    struct ac_cancel *cancel;
+    struct ac_frame *chat;
+    struct ac_prefs prefs;
+};
+
+struct ac_answer {
+    struct ac_models *models;
+    const struct ac_config *cfg;
+    struct ac_answer_sink sink;
+    struct ac_strand *strand;
+    _Atomic int64_t busy_us;
+
+    pthread_mutex_t sink_lock; /* guards `current` too */
+    struct question *current;  /* what may reach the sink */
+
+    /* strand only */
+    struct ac_instance *inst[MAX_ENGINES];
+    struct ac_prefs prefs;
+    struct question *worked; /* the last one that was worked on, own reference */
+    ac_task_fn *done;
+    void *done_arg;
+};
+
+static void question_unref(struct question *q)
+{
+    if (!q || atomic_fetch_sub(&q->refs, 1) != 1)
+        return;
+    ac_cancel_unref(q->cancel);
+    ac_frame_unref(q->chat);
+    free(q);
+}
+
+/* Where an engine's text goes: to the sink as it is, and through the splitter as sentences. */
+struct text_sink {
+    struct ac_sink sink;
+    struct ac_answer *a;
+    struct question *q;
+    struct ac_splitter *splitter;
+    struct ac_str text;
+    char lang[16];
+    uint32_t seq;
+};
+
+static void give_sentences(struct text_sink *t)
+{
+    struct ac_answer *a = t->a;
+    struct ac_sentence s;
+
+    while (ac_splitter_next(t->splitter, &s)) {
+        if (!s.lang[0])
+            snprintf(s.lang, sizeof s.lang, "%s", t->lang);
+        pthread_mutex_lock(&a->sink_lock);
+        if (a->current == t->q)
+            a->sink.sentence(a->sink.arg, t->q->turn, &s, t->seq);
+        pthread_mutex_unlock(&a->sink_lock);
+        t->seq++;
+        free(s.text);
+    }
+}
+
+static int push_text(struct ac_sink *sink, struct ac_frame *f)
+{
+    struct text_sink *t = (struct text_sink *)sink;
+    struct ac_answer *a = t->a;
+    size_t len = f->text.text ? strlen(f->text.text) : 0;
+    int err = ac_cancelled(t->q->cancel) ? AC_ECANCELED : 0;
+
+    if (!err && t->text.len + len > AC_ANSWER_MAX_BYTES)
+        err = AC_ELIMIT;
+    if (!err && len) {
+        ac_str_add_n(&t->text, f->text.text, len);
+        if (f->text.lang[0])
+            snprintf(t->lang, sizeof t->lang, "%s", f->text.lang);
+        pthread_mutex_lock(&a->sink_lock);
+        if (a->current == t->q)
+            a->sink.chunk(a->sink.arg, t->q->turn, f->text.text, len);
+        else
+            err = AC_ECANCELED;
+        pthread_mutex_unlock(&a->sink_lock);
+        ac_splitter_feed(t->splitter, f->text.text, len);
+        give_sentences(t);
+    }
+    ac_frame_unref(f);
+    return err;
+}
+
+static int run_engine(struct ac_answer *a, size_t i, const struct ac_handler_info *info,
+                      struct text_sink *out, char *reason)
+{
+    struct question *q = out->q;
+    int err = 0;
+
+    if (!a->inst[i])
+        err = ac_instance_open(&a->inst[i], a->models, info, &q->prefs, reason);
+    if (err)
+        return err;
+    struct ac_cancel *c = ac_cancel_new(q->cancel);
+    int64_t now = ac_now_us();
+    ac_cancel_set_deadline(c, now + ac_config_session(a->cfg)->turn_timeout_s * INT64_C(1000000));
+    atomic_store(&a->busy_us, now);
+    err = ac_instance_process(a->inst[i], q->chat, &out->sink, c);
+    atomic_store(&a->busy_us, 0);
+    if (err == AC_ECANCELED && ac_cancel_reason(c) == AC_ETIMEDOUT)
+        err = AC_ETIMEDOUT;
+    ac_cancel_unref(c);
+    if (err) {
+        const char *why = ac_instance_reason(a->inst[i]);
+        snprintf(reason, REASON, "%s",
+                 err == AC_ELIMIT ? "the answer was cut off: it is too long to speak"
+                 : why[0]         ? why
+                                  : ac_err_text(err));
+        ac_instance_reset(a->inst[i]);
+    }
+    return err;
+}
+
+static int run_engines(struct ac_answer *a, struct text_sink *out, char *reason)
+{
+    const struct ac_handler_info *const *list;
+    size_t n = ac_config_use(a->cfg, AC_STAGE_LLM, &list);
+    int err = AC_EENGINE;
+
+    snprintf(reason, REASON, "no language model is configured (llm.use)");
+    for (size_t i = 0; i < n && i < MAX_ENGINES; i++) {
+        err = run_engine(a, i, list[i], out, reason);
+        if (!err || err == AC_ECANCELED || out->text.len)
+            break;
+        ac_log_warn("answer", "engine_failed", AC_S("engine", list[i]->name), AC_S("error", ac_err_name(err)),
+                    AC_S("reason", reason));
+        if (i + 1 < n) {
+            pthread_mutex_lock(&a->sink_lock);
+            if (a->current == out->q)
+                a->sink.degraded(a->sink.arg, AC_STAGE_LLM, list[i]->name, list[i + 1]->name, reason);
+            pthread_mutex_unlock(&a->sink_lock);
+        }
+    }
+    return err;
+}
+
+static void use_prefs(struct ac_answer *a, const struct ac_prefs *prefs)
+{
+    if (!memcmp(&a->prefs, prefs, sizeof *prefs))
+        return;
+    for (size_t i = 0; i < MAX_ENGINES; i++) {
+        ac_instance_close(a->inst[i]);
+        a->inst[i] = NULL;
+    }
+    a->prefs = *prefs;
+}
+
+static void answer_task(void *arg)
+{
+    struct ac_answer *a = arg;
+    const struct ac_session_config *sc = ac_config_session(a->cfg);
+    struct ac_splitter_config split = {.first_words = sc->first_clause_words,
+                                       .first_cjk = sc->first_clause_cjk};
+    char reason[REASON] = "";
+
+    pthread_mutex_lock(&a->sink_lock);
+    struct question *q = a->current;
+    if (q)
+        atomic_fetch_add(&q->refs, 1);
+    pthread_mutex_unlock(&a->sink_lock);
+    if (!q || q == a->worked) {
+        question_unref(q);
+        return;
+    }
+    question_unref(a->worked);
+    a->worked = q;
+    use_prefs(a, &q->prefs);
+    struct text_sink out = {.sink = {push_text}, .a = a, .q = q, .splitter = ac_splitter_new(&split)};
+    int err = run_engines(a, &out, reason);
+    if (err != AC_ECANCELED) {
+        ac_splitter_finish(out.splitter);
+        give_sentences(&out);
+    }
+    pthread_mutex_lock(&a->sink_lock);
+    if (a->current == q) {
+        if (err && err != AC_ECANCELED)
+            a->sink.error(a->sink.arg, q->turn, err, reason);
+        a->sink.done(a->sink.arg, q->turn, out.text.p ? out.text.p : "");
+        a->current = NULL;
+        question_unref(q); /* the reference of `current`; `worked` holds on */
+    }
+    pthread_mutex_unlock(&a->sink_lock);
+    ac_splitter_free(out.splitter);
+    ac_str_free(&out.text);
+}
+
+int ac_answer_new(struct ac_answer **ap, struct ac_pool *pool, struct ac_models *models,
+                  const struct ac_config *cfg, const struct ac_answer_sink *sink)
+{
+    struct ac_answer *a = ac_zalloc(sizeof *a);
+    const struct ac_handler_info *const *list;
+    size_t n = ac_config_use(cfg, AC_STAGE_LLM, &list);
+    bool waits = false;
+
+    for (size_t i = 0; i < n; i++)
+        waits |= (list[i]->flags & AC_HANDLER_WAITS) != 0;
+    a->models = models;
+    a->cfg = cfg;
+    a->sink = *sink;
+    pthread_mutex_init(&a->sink_lock, NULL);
+    a->strand = ac_strand_new(pool, "answer", waits);
+    *ap = a;
+    return 0;
+}
+
+void ac_answer_ask(struct ac_answer *a, uint32_t turn, struct ac_cancel *cancel, struct ac_frame *chat,
+                   const struct ac_prefs *prefs)
+{
+    struct question *q = ac_zalloc(sizeof *q);
+
+    atomic_init(&q->refs, 1);
+    q->turn = turn;
+    q->cancel = ac_cancel_ref(cancel);
+    q->chat = chat;
+    q->prefs = *prefs;
+    ac_answer_stop(a);
+    pthread_mutex_lock(&a->sink_lock);
+    a->current = q;
+    pthread_mutex_unlock(&a->sink_lock);
+    ac_strand_post(a->strand, 0, ac_now_us(), answer_task, a);
+}
+
+void ac_answer_stop(struct ac_answer *a)
+{
+    pthread_mutex_lock(&a->sink_lock);
+    struct question *q = a->current;
+    a->current = NULL;
+    pthread_mutex_unlock(&a->sink_lock);
+    if (q)
+        ac_cancel_trigger(q->cancel);
+    question_unref(q);
+}
+
+int64_t ac_answer_busy_us(struct ac_answer *a)
+{
+    int64_t since = atomic_load(&a->busy_us);
+
+    return since ? ac_now_us() - since : 0;
+}
+
+static void answer_gone(void *arg)
+{
+    struct ac_answer *a = arg;
+    ac_task_fn *done = a->done;
+    void *done_arg = a->done_arg;
+
+    for (size_t i = 0; i < MAX_ENGINES; i++)
+        ac_instance_close(a->inst[i]);
+    question_unref(a->worked);
+    pthread_mutex_destroy(&a->sink_lock);
+    free(a);
+    if (done)
+        done(done_arg);
+}
+
+void ac_answer_free(struct ac_answer *a, ac_task_fn *done, void *arg)
+{
+    if (!a) {
+        if (done)
+            done(arg);
+        return;
+    }
+    ac_answer_stop(a);
+    a->done = done;
+    a->done_arg = arg;
+    ac_strand_free(a->strand, answer_gone, a);
+}

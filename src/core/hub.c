@@ -1,0 +1,97 @@
+/*
+ * What all sessions share: worker pool, model cache, configuration, the root of the cancel tree, counters.
+ *
+ * Shutdown order: cancel every turn → wait for the sessions that the transport has closed → models → pool.
+ */
+#include "core/session_private.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+int ac_hub_new(struct ac_hub **out, const struct ac_config *cfg)
+{
+    struct ac_hub *hub = ac_zalloc(sizeof *hub);
+    struct ac_pool_config pc = {.workers = ac_config_server(cfg)->workers,
+                                .stall_ms = ac_config_session(cfg)->stage_timeout_s * 1000 / 2};
+    pthread_condattr_t attr;
+    int err = ac_pool_new(&hub->pool, &pc);
+
+    if (err) {
+        free(hub);
+        return err;
+    }
+    hub->cfg = cfg;
+    hub->models = ac_models_new(cfg);
+    hub->cancel = ac_cancel_new(NULL);
+    pthread_mutex_init(&hub->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&hub->idle, &attr);
+    pthread_condattr_destroy(&attr);
+    *out = hub;
+    return 0;
+}
+
+void ac_hub_free(struct ac_hub *hub, int grace_ms)
+{
+    struct timespec until;
+
+    if (!hub)
+        return;
+    ac_cancel_trigger(hub->cancel);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += grace_ms / 1000;
+    until.tv_nsec += grace_ms % 1000 * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&hub->lock);
+    while (hub->sessions && pthread_cond_timedwait(&hub->idle, &hub->lock, &until) != ETIMEDOUT)
+        ;
+    size_t left = hub->sessions;
+    pthread_mutex_unlock(&hub->lock);
+    if (left || ac_pool_free(hub->pool, grace_ms)) {
+        /* an engine that ignores its cancel token still runs in there: its memory must outlive it */
+        ac_log_warn("hub", "left_running", AC_I("sessions", left));
+        return;
+    }
+    ac_models_free(hub->models);
+    ac_cancel_unref(hub->cancel);
+    pthread_cond_destroy(&hub->idle);
+    pthread_mutex_destroy(&hub->lock);
+    free(hub);
+}
+
+struct ac_pool *ac_hub_pool(struct ac_hub *hub)
+{
+    return hub->pool;
+}
+
+struct ac_models *ac_hub_models(struct ac_hub *hub)
+{
+    return hub->models;
+}
+
+const struct ac_config *ac_hub_config(struct ac_hub *hub)
+{
+    return hub->cfg;
+}
+
+struct ac_session_stats ac_hub_stats(struct ac_hub *hub)
+{
+    struct ac_session_stats st = {
+        .talking = atomic_load(&hub->talking),
+        .turns = atomic_load(&hub->turns),
+        .turns_done = atomic_load(&hub->turns_done),
+        .turns_interrupted = atomic_load(&hub->turns_interrupted),
+        .errors = atomic_load(&hub->errors),
+    };
+
+    pthread_mutex_lock(&hub->lock);
+    st.sessions = hub->open;
+    pthread_mutex_unlock(&hub->lock);
+    return st;
+}

@@ -1,0 +1,250 @@
+/* Client messages in, server messages out; see protocol.h. */
+#include "core/protocol.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    enum ac_client_type type;
+} client_types[] = {
+    {"hello", AC_CLIENT_HELLO}, {"config", AC_CLIENT_CONFIG},       {"text", AC_CLIENT_TEXT},
+    {"say", AC_CLIENT_SAY},     {"interrupt", AC_CLIENT_INTERRUPT}, {"playback", AC_CLIENT_PLAYBACK},
+    {"ping", AC_CLIENT_PING},
+};
+
+enum { N_TYPES = sizeof client_types / sizeof *client_types, WHY = 256 };
+
+/* A field of the message: in `data`, or at the top level. */
+static json_t *field(const struct ac_client_message *m, const char *name)
+{
+    json_t *data = json_object_get(m->root, "data");
+    json_t *v = json_is_object(data) ? json_object_get(data, name) : NULL;
+
+    if (!v)
+        v = json_object_get(m->root, name);
+    return json_is_null(v) ? NULL : v;
+}
+
+static int get_string(const struct ac_client_message *m, const char *name, const char **out, char *why)
+{
+    json_t *v = field(m, name);
+
+    if (!v)
+        return 0;
+    if (!json_is_string(v)) {
+        snprintf(why, WHY, "`%s` must be a string", name);
+        return AC_EPROTO;
+    }
+    *out = json_string_value(v);
+    return 0;
+}
+
+static int get_number(const struct ac_client_message *m, const char *name, double lo, double hi, double *out,
+                      char *why)
+{
+    json_t *v = field(m, name);
+
+    if (!v)
+        return 0;
+    if (!json_is_number(v)) {
+        snprintf(why, WHY, "`%s` must be a number", name);
+        return AC_EPROTO;
+    }
+    double d = json_number_value(v);
+    if (!(d >= lo && d <= hi)) {
+        snprintf(why, WHY, "`%s` must be between %g and %g", name, lo, hi);
+        return AC_EINVAL;
+    }
+    *out = d;
+    return 0;
+}
+
+static int parse_choices(struct ac_client_message *m, char *why)
+{
+    struct ac_client_choices *c = &m->choices;
+    const char *delivery = NULL;
+    int err = get_string(m, "language", &c->language, why);
+
+    if (!err)
+        err = get_string(m, "avatar", &c->avatar, why);
+    if (!err)
+        err = get_string(m, "voice", &c->voice, why);
+    if (!err)
+        err = get_string(m, "delivery", &delivery, why);
+    if (!err)
+        err = get_number(m, "rate", 0.5, 2, &c->rate, why);
+    if (!err)
+        err = get_number(m, "pitch", 0.5, 2, &c->pitch, why);
+    if (err || !delivery)
+        return err;
+    if (!strcmp(delivery, "stream"))
+        c->delivery = AC_DELIVERY_STREAM;
+    else if (!strcmp(delivery, "clip"))
+        c->delivery = AC_DELIVERY_CLIP;
+    else {
+        snprintf(why, WHY, "`delivery` must be \"stream\" or \"clip\"");
+        return AC_EINVAL;
+    }
+    return 0;
+}
+
+static int parse_text(struct ac_client_message *m, char *why)
+{
+    int err = get_string(m, "text", &m->text, why);
+
+    if (!err && !m->text) {
+        snprintf(why, WHY, "`text` is missing");
+        err = AC_EPROTO;
+    }
+    if (!err)
+        err = get_number(m, "idle_ms", 0, 1e9, &m->idle_ms, why);
+    return err;
+}
+
+static int parse_playback(struct ac_client_message *m, char *why)
+{
+    double turn = 0;
+    int err = get_number(m, "turn", 0, UINT32_MAX, &turn, why);
+
+    if (!err)
+        err = get_number(m, "heard_ms", 0, 1e9, &m->heard_ms, why);
+    m->turn = (uint32_t)turn;
+    return err;
+}
+
+static int parse_type(struct ac_client_message *m, char *why)
+{
+    const char *type = json_string_value(json_object_get(m->root, "type"));
+
+    if (!type) {
+        snprintf(why, WHY, "the message has no `type`");
+        return AC_EPROTO;
+    }
+    for (size_t i = 0; i < N_TYPES; i++)
+        if (!strcmp(type, client_types[i].name))
+            m->type = client_types[i].type;
+    if (m->type)
+        return 0;
+    int n = snprintf(why, WHY, "unknown type \"%.40s\"; known are", type);
+    for (size_t i = 0; i < N_TYPES; i++)
+        n += snprintf(why + n, (size_t)(WHY - n), "%s %s", i ? "," : "", client_types[i].name);
+    return AC_EPROTO;
+}
+
+int ac_client_parse(const char *bytes, size_t len, struct ac_client_message *m, char *why)
+{
+    json_error_t e;
+
+    memset(m, 0, sizeof *m);
+    m->root = json_loadb(bytes, len, 0, &e);
+    if (!m->root) {
+        snprintf(why, WHY, "not JSON: %.180s (at byte %d)", e.text, e.position);
+        return AC_EPROTO;
+    }
+    if (!json_is_object(m->root)) {
+        snprintf(why, WHY, "a message is a JSON object with a `type`");
+        return AC_EPROTO;
+    }
+    int err = parse_type(m, why);
+    if (err)
+        return err;
+    switch (m->type) {
+    case AC_CLIENT_HELLO:
+    case AC_CLIENT_CONFIG:
+        return parse_choices(m, why);
+    case AC_CLIENT_TEXT:
+    case AC_CLIENT_SAY:
+        return parse_text(m, why);
+    case AC_CLIENT_PLAYBACK:
+        return parse_playback(m, why);
+    case AC_CLIENT_PING:
+        m->data = json_object_get(m->root, "data");
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+void ac_client_clear(struct ac_client_message *m)
+{
+    json_decref(m->root);
+    m->root = NULL;
+}
+
+char *ac_server_message(const char *type, json_t *data, size_t *len)
+{
+    json_t *root = json_pack("{s:s, s:o}", "type", type, "data", data ? data : json_object());
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+
+    json_decref(root);
+    if (!text) /* only when data holds malformed UTF-8, which no caller gives */
+        text = ac_strdup("{\"type\":\"error\",\"data\":{\"code\":\"internal_error\"}}");
+    *len = strlen(text);
+    return text;
+}
+
+json_t *ac_error_data(int err, const char *message, uint32_t turn)
+{
+    json_t *data =
+        json_pack("{s:s, s:s, s:b}", "code", ac_err_name(err), "message",
+                  message && message[0] ? message : ac_err_text(err), "retryable", ac_err_retryable(err));
+
+    if (!data)
+        data = json_pack("{s:s, s:s, s:b}", "code", ac_err_name(err), "message", ac_err_text(err),
+                         "retryable", ac_err_retryable(err));
+    if (turn)
+        json_object_set_new(data, "turn", json_integer(turn));
+    return data;
+}
+
+/* UTF-16 units of the first n bytes of well-formed UTF-8. */
+static size_t utf16_units(const char *s, size_t n)
+{
+    size_t units = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+        units += c < 0x80 || c >= 0xC0;
+        units += c >= 0xF0; /* a surrogate pair */
+    }
+    return units;
+}
+
+json_t *ac_sentence_data(uint32_t turn, uint32_t seq, const char *text, const struct ac_word *words, size_t n,
+                         int64_t start_us, int64_t duration_us)
+{
+    json_t *list = json_array();
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct ac_word *w = &words[i];
+        if (w->text_start > len || w->text_len > len - w->text_start)
+            continue;
+        json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:i}", "t", w->start_us / 1000, "d",
+                                              (w->end_us - w->start_us) / 1000, "s",
+                                              (int)utf16_units(text, w->text_start), "n",
+                                              (int)utf16_units(text + w->text_start, w->text_len)));
+    }
+    return json_pack("{s:i, s:i, s:s, s:I, s:I, s:o}", "turn", (int)turn, "seq", (int)seq, "text", text,
+                     "start_ms", (json_int_t)(start_us / 1000), "duration_ms",
+                     (json_int_t)(duration_us / 1000), "words", list);
+}
+
+json_t *ac_fragment_data(const struct ac_fragment *f)
+{
+    json_t *data =
+        json_pack("{s:i, s:i, s:i, s:I, s:s, s:s, s:b, s:b, s:b, s:I, s:I, s:I}", "turn", (int)f->turn, "seq",
+                  (int)f->seq, "chunk", (int)f->chunk, "size", (json_int_t)f->size, "mime", f->mime, "codecs",
+                  f->codecs, "init", f->init, "first", f->first, "last", f->last, "start_ms",
+                  (json_int_t)(f->start_us / 1000), "duration_ms", (json_int_t)(f->duration_us / 1000),
+                  "idle_ms", (json_int_t)(f->idle_us / 1000));
+
+    if (f->first)
+        json_object_set_new(data, "text", json_string(f->text));
+    return data;
+}

@@ -1,0 +1,369 @@
+/*
+ * A session's turns: question → answer → sentences → speaker → fragments, watched and cancellable.
+ *
+ * A turn ends in one of two ways. Done: the answer is complete and all its fragments are sent. Stopped: by
+ * `interrupt`, a new question, the end of the session, or the watchdog. Stopping ends the sinks first, so
+ * nothing of the turn is sent after `interrupted`, whatever the engines still do.
+ */
+#include "core/session_private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WATCH_US = 250000,
+    BUSY_GRACE_US = 2000000 /* past its deadline an engine that ignores it is given up */
+};
+
+/* ---- what comes from answer and speaker, on their strands ---- */
+
+/* A result posted to the session's strand. */
+struct turn_task {
+    struct session_task head;
+    uint32_t turn;
+    struct ac_speaker_times times;
+    char text[]; /* the whole answer */
+};
+
+static struct turn_task *turn_task(struct ac_session *s, uint32_t turn, const char *text)
+{
+    struct turn_task *t = session_task_new(s, sizeof *t + strlen(text) + 1);
+
+    t->turn = turn;
+    memcpy(t->text, text, strlen(text) + 1);
+    return t;
+}
+
+static void on_chunk(void *arg, uint32_t turn, const char *text, size_t len)
+{
+    struct ac_session *s = arg;
+
+    pthread_mutex_lock(&s->out_lock);
+    if (!s->marks.first_token)
+        s->marks.first_token = ac_now_us();
+    pthread_mutex_unlock(&s->out_lock);
+    session_send(s, "text_chunk", json_pack("{s:i, s:s%}", "turn", (int)turn, "chunk", text, len));
+}
+
+static void on_sentence_text(void *arg, uint32_t turn, const struct ac_sentence *sentence, uint32_t seq)
+{
+    struct ac_session *s = arg;
+
+    pthread_mutex_lock(&s->out_lock);
+    if (!s->marks.first_sentence)
+        s->marks.first_sentence = ac_now_us();
+    pthread_mutex_unlock(&s->out_lock);
+    int err = ac_speaker_say(s->speaker, sentence, seq);
+    if (err && err != AC_ECANCELED)
+        session_error(s, err, "a sentence was left out: too many wait to be spoken", turn);
+}
+
+static void on_error(void *arg, uint32_t turn, int err, const char *reason)
+{
+    session_error(arg, err, reason, turn);
+}
+
+static void on_degraded(void *arg, enum ac_stage stage, const char *from, const char *to, const char *reason)
+{
+    session_send(arg, "degraded",
+                 json_pack("{s:s, s:s, s:s, s:s}", "stage", ac_stage_name(stage), "from", from, "to", to,
+                           "reason", reason));
+}
+
+static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const char *text,
+                               const struct ac_word *words, size_t n, int64_t start_us, int64_t duration_us)
+{
+    struct ac_session *s = arg;
+
+    pthread_mutex_lock(&s->out_lock);
+    ac_heard_add(&s->heard, start_us, text);
+    pthread_mutex_unlock(&s->out_lock);
+    session_send(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
+}
+
+static int on_fragment(void *arg, const struct ac_fragment *f)
+{
+    struct ac_session *s = arg;
+    size_t len;
+    int err = AC_ECLOSED;
+
+    if (!f->chunk)
+        session_send(s, "state", json_pack("{s:s, s:i}", "state", "speaking", "turn", (int)f->turn));
+    char *text = ac_server_message("video_chunk_meta", ac_fragment_data(f), &len);
+    pthread_mutex_lock(&s->out_lock);
+    if (s->port_open)
+        err = s->port.send(s->port.arg, text, len, f->data, f->size);
+    if (!err && !s->marks.first_fragment)
+        s->marks.first_fragment = ac_now_us();
+    pthread_mutex_unlock(&s->out_lock);
+    free(text);
+    return err;
+}
+
+/* ---- the end of a turn ---- */
+
+static json_t *mark(int64_t begin, int64_t at)
+{
+    return at ? json_real((double)(at - begin) / 1000) : json_null();
+}
+
+static void end_turn(struct ac_session *s)
+{
+    s->running = s->answering = s->speaking = false;
+    atomic_fetch_sub(&s->hub->talking, 1);
+    ac_cancel_unref(s->turn_cancel);
+    s->turn_cancel = NULL;
+    free(s->answer_text);
+    s->answer_text = NULL;
+    pthread_mutex_lock(&s->out_lock);
+    ac_heard_clear(&s->heard);
+    pthread_mutex_unlock(&s->out_lock);
+}
+
+static void turn_done(struct ac_session *s, const struct ac_speaker_times *times)
+{
+    pthread_mutex_lock(&s->out_lock);
+    struct marks m = s->marks;
+    pthread_mutex_unlock(&s->out_lock);
+    int64_t now = ac_now_us();
+
+    ac_history_add(s->history, "assistant", s->answer_text);
+    session_send(s, "turn_done",
+                 json_pack("{s:i, s:{s:o, s:o, s:o, s:o, s:o, s:o}}", "turn", (int)s->turn, "marks",
+                           "first_token", mark(m.begin, m.first_token), "first_sentence",
+                           mark(m.begin, m.first_sentence), "first_audio",
+                           mark(m.begin, times->first_audio_us), "first_frame",
+                           mark(m.begin, times->first_frame_us), "first_fragment",
+                           mark(m.begin, m.first_fragment), "done", mark(m.begin, now)));
+    ac_log_info("turn", "done", AC_S("session", s->id), AC_I("turn", s->turn),
+                AC_F("first_fragment_ms", m.first_fragment ? (double)(m.first_fragment - m.begin) / 1000 : 0),
+                AC_F("total_ms", (double)(now - m.begin) / 1000), AC_I("frames", times->frames),
+                AC_F("render_ms", (double)times->render_cpu_us / 1000),
+                AC_F("encode_ms", (double)times->encode_cpu_us / 1000));
+    atomic_fetch_add(&s->hub->turns_done, 1);
+    end_turn(s);
+    session_state(s, "idle");
+}
+
+static void answer_done_task(void *arg)
+{
+    struct turn_task *t = arg;
+    struct ac_session *s = t->head.s;
+
+    if (s->running && s->turn == t->turn) {
+        s->answering = false;
+        free(s->answer_text);
+        s->answer_text = ac_strdup(t->text);
+        if (!s->speaking) /* the speaker gave up before the answer was complete */
+            turn_done(s, &t->times);
+    }
+    session_task_free(t);
+}
+
+static void on_answer_done(void *arg, uint32_t turn, const char *text)
+{
+    struct ac_session *s = arg;
+    struct turn_task *t = turn_task(s, turn, text);
+
+    session_send(s, "text_done", json_pack("{s:i, s:s}", "turn", (int)turn, "text", text));
+    session_post(s, answer_done_task, t);
+    ac_speaker_end(s->speaker);
+}
+
+static void speaker_done_task(void *arg)
+{
+    struct turn_task *t = arg;
+    struct ac_session *s = t->head.s;
+
+    if (s->running && s->turn == t->turn) {
+        s->speaking = false;
+        if (!s->answering)
+            turn_done(s, &t->times);
+    }
+    session_task_free(t);
+}
+
+static void on_speaker_done(void *arg, uint32_t turn, const struct ac_speaker_times *times)
+{
+    struct turn_task *t = turn_task(arg, turn, "");
+
+    t->times = *times;
+    session_post(arg, speaker_done_task, t);
+}
+
+/* ---- engines ---- */
+
+static void open_answer(struct ac_session *s)
+{
+    const struct ac_answer_sink sink = {
+        .arg = s,
+        .chunk = on_chunk,
+        .sentence = on_sentence_text,
+        .error = on_error,
+        .degraded = on_degraded,
+        .done = on_answer_done,
+    };
+
+    atomic_fetch_add(&s->parts, 1);
+    ac_answer_new(&s->answer, s->hub->pool, s->hub->models, s->hub->cfg, &sink);
+}
+
+static void open_speaker(struct ac_session *s)
+{
+    const struct ac_speaker_sink sink = {
+        .arg = s,
+        .sentence = on_spoken_sentence,
+        .fragment = on_fragment,
+        .error = on_error,
+        .degraded = on_degraded,
+        .done = on_speaker_done,
+    };
+
+    atomic_fetch_add(&s->parts, 1);
+    ac_speaker_new(&s->speaker, s->hub->pool, s->hub->models, s->hub->cfg, &s->choices, &sink);
+}
+
+int session_open_engines(struct ac_session *s)
+{
+    open_answer(s);
+    open_speaker(s);
+    return 0;
+}
+
+/* ---- stopping ---- */
+
+/* What of the answer the person has heard: what the client reported, else by the clock. */
+static void keep_heard(struct ac_session *s)
+{
+    pthread_mutex_lock(&s->out_lock);
+    int64_t heard_us = s->marks.first_fragment ? ac_now_us() - s->marks.first_fragment : 0;
+    if (s->reported_heard_us)
+        heard_us = s->reported_heard_us;
+    char *text = ac_heard_text(&s->heard, heard_us);
+    pthread_mutex_unlock(&s->out_lock);
+    ac_history_add(s->history, "assistant", text);
+    free(text);
+}
+
+void session_stop_turn(struct ac_session *s, bool tell)
+{
+    bool running = s->running;
+
+    if (running) {
+        ac_cancel_trigger(s->turn_cancel);
+        ac_answer_stop(s->answer);
+        ac_speaker_stop(s->speaker);
+        keep_heard(s);
+        atomic_fetch_add(&s->hub->turns_interrupted, 1);
+        end_turn(s);
+        ac_log_info("turn", "stopped", AC_S("session", s->id), AC_I("turn", s->turn));
+    }
+    if (!tell)
+        return;
+    session_send(s, "interrupted", json_pack("{s:o}", "turn", running ? json_integer(s->turn) : json_null()));
+    if (running)
+        session_state(s, "idle");
+}
+
+/*
+ * An engine that does not come back is left behind with its strand, and the session goes on with fresh ones:
+ * the old ones end when the engine does.
+ */
+static void watch_task(void *arg)
+{
+    struct turn_task *t = arg;
+    struct ac_session *s = t->head.s;
+    const struct ac_session_config *sc = ac_config_session(s->hub->cfg);
+    char why[WHY_SIZE] = "";
+
+    if (!s->running || s->turn != t->turn) {
+        session_task_free(t);
+        return;
+    }
+    int64_t stage_us = sc->stage_timeout_s * INT64_C(1000000) + BUSY_GRACE_US;
+    int64_t turn_us = sc->turn_timeout_s * INT64_C(1000000);
+    bool speaker_stuck = ac_speaker_busy_us(s->speaker) > stage_us;
+    bool answer_stuck = ac_answer_busy_us(s->answer) > turn_us + BUSY_GRACE_US;
+
+    if (speaker_stuck)
+        snprintf(why, sizeof why, "speech or picture did not come within %d s (session.stage_timeout_s)",
+                 sc->stage_timeout_s);
+    else if (answer_stuck || ac_now_us() - s->marks.begin > turn_us)
+        snprintf(why, sizeof why, "the turn was ended after %d s (session.turn_timeout_s)",
+                 sc->turn_timeout_s);
+    if (!why[0]) {
+        ac_strand_post(s->strand, ac_now_us() + WATCH_US, 1, watch_task, t);
+        return;
+    }
+    session_error(s, AC_ETIMEDOUT, why, s->turn);
+    session_stop_turn(s, true);
+    if (speaker_stuck) {
+        ac_speaker_free(s->speaker, session_part_gone, s);
+        open_speaker(s);
+    }
+    if (answer_stuck) {
+        ac_answer_free(s->answer, session_part_gone, s);
+        open_answer(s);
+    }
+    session_task_free(t);
+}
+
+/* ---- beginning ---- */
+
+/* Cuts text that is to be said as it is, and gives it to the speaker. AC_EEMPTY when nothing in it can be
+ * said. */
+static int say_verbatim(struct ac_session *s, const char *text)
+{
+    const struct ac_session_config *sc = ac_config_session(s->hub->cfg);
+    struct ac_splitter_config cfg = {.first_words = sc->first_clause_words,
+                                     .first_cjk = sc->first_clause_cjk};
+    struct ac_splitter *sp = ac_splitter_new(&cfg);
+    struct ac_sentence sentence;
+    uint32_t seq = 0;
+    int err = 0;
+
+    ac_splitter_feed(sp, text, strlen(text));
+    ac_splitter_finish(sp);
+    while (ac_splitter_next(sp, &sentence)) {
+        if (!err)
+            err = ac_speaker_say(s->speaker, &sentence, seq++);
+        free(sentence.text);
+    }
+    ac_splitter_free(sp);
+    ac_speaker_end(s->speaker);
+    return err || seq ? err : AC_EEMPTY;
+}
+
+void session_begin_turn(struct ac_session *s, const char *text, bool verbatim, int64_t idle_us)
+{
+    if (s->running)
+        session_stop_turn(s, true);
+    s->turn++;
+    s->running = s->speaking = true;
+    s->answering = !verbatim;
+    s->reported_heard_us = 0;
+    s->turn_cancel = ac_cancel_new(s->cancel);
+    atomic_fetch_add(&s->hub->turns, 1);
+    atomic_fetch_add(&s->hub->talking, 1);
+    pthread_mutex_lock(&s->out_lock);
+    s->marks = (struct marks){.begin = ac_now_us()};
+    pthread_mutex_unlock(&s->out_lock);
+    session_state(s, "thinking");
+    ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_us);
+    if (verbatim) {
+        int err = say_verbatim(s, text);
+        if (err)
+            session_error(s, err, err == AC_EEMPTY ? "nothing in this text can be spoken" : NULL, s->turn);
+    } else {
+        ac_history_add(s->history, "user", text);
+        ac_answer_ask(s->answer, s->turn, s->turn_cancel, ac_history_chat(s->history, s->choices.prefs.lang),
+                      &s->choices.prefs);
+    }
+    ac_strand_post(s->strand, ac_now_us() + WATCH_US, 1, watch_task, turn_task(s, s->turn, ""));
+}

@@ -1,0 +1,161 @@
+/*
+ * Inside of the speaker, shared by speaker.c (turns, life), speaker_voice.c (the voice strand) and
+ * speaker_render.c (the render strand).
+ *
+ * A turn is one object, counted by whoever works on it; sp->turn is the one whose output may reach the sink.
+ * Tasks are mere kicks: each looks up the current turn and does the next piece of its work, so a kick too
+ * many does no harm and a kick for a stopped turn finds nothing to do.
+ *
+ * Locks: sp->lock guards what is marked so; sp->sink_lock is held over every call of the sink and taken
+ * before sp->lock.
+ */
+#ifndef AC_CORE_SPEAKER_PRIVATE_H
+#define AC_CORE_SPEAKER_PRIVATE_H
+
+#include "base/queue.h"
+#include "core/speaker.h"
+#include "media/fmp4.h"
+#include "media/resample.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { MAX_ENGINES = 8, REASON_SIZE = 256, GAP_FRAMES = 4 /* rest between sentences */ };
+
+/* One sentence on its way. Owned by its turn's list. */
+struct utterance {
+    struct utterance *next;
+    struct ac_sentence sentence;
+    uint32_t seq;
+    struct ac_queue *speech; /* voice strand → render strand */
+    bool voiced;             /* lock: no more speech comes */
+};
+
+struct turn {
+    atomic_int refs;
+    /* immutable */
+    uint32_t number;
+    struct ac_cancel *cancel;
+    struct ac_speaker_config cfg;
+    int64_t begin_us, idle_us;
+    /* lock */
+    struct utterance *first, *last;
+    size_t n_said, n_voiced, n_rendered;
+    bool ended;
+    struct ac_speaker_times times;
+};
+
+/* Engines of one stage in fall-back order, opened when they are first needed. One strand only. */
+struct engines {
+    enum ac_stage stage;
+    struct ac_instance *inst[MAX_ENGINES];
+    bool failed[MAX_ENGINES]; /* replaced by the next one until the choices change */
+};
+
+/* What the render strand works with. */
+struct render {
+    struct turn *turn; /* own reference */
+    struct engines lipsync, avatar;
+    struct ac_prefs prefs; /* those the engines were opened with */
+    bool opened, broken;
+    struct ac_fmp4 *mux;
+    struct ac_resampler *resampler;
+    int resampler_hz;
+    size_t lipsync_used; /* engine of the current sentence */
+
+    struct utterance *cur;
+    bool announced, complete; /* cur: told to the sink; all its speech is in pcm and poses */
+    struct ac_str pcm;        /* int16_t at AC_FMP4_AUDIO_RATE, not yet encoded */
+    int64_t pcm_in;           /* samples of cur so far */
+    struct ac_pose *poses;    /* of cur, not yet drawn: [pose_at, n_poses) */
+    size_t n_poses, cap_poses, pose_at;
+    struct ac_frame *picture;
+    bool first_fragment; /* of cur */
+
+    int64_t frames;      /* drawn in this turn */
+    int64_t clip_frames; /* drawn in this clip */
+    int64_t samples;     /* encoded in this turn */
+    uint32_t chunks;
+    int64_t play_us;   /* monotonic time at which media time 0 is played; 0 = not begun */
+    int64_t wake_us;   /* last timed wake-up that was posted */
+    int64_t idle0_us;  /* idle phase at media time 0 */
+    struct ac_str out; /* the fragment */
+    int64_t held;      /* frames in `out` that the sink did not take yet */
+};
+
+struct ac_speaker {
+    struct ac_pool *pool;
+    struct ac_models *models;
+    const struct ac_config *cfg;
+    struct ac_speaker_sink sink;
+    struct ac_strand *voice_strand, *render_strand;
+    _Atomic int64_t voice_busy_us, render_busy_us; /* when the engine call in progress began; 0 = none */
+
+    pthread_mutex_t sink_lock;
+    pthread_mutex_t lock;
+    struct turn *turn;             /* lock (and sink_lock to change it) */
+    struct ac_speaker_config scfg; /* lock */
+    bool voice_posted, render_posted;
+    int strands_left;
+    ac_task_fn *done;
+    void *done_arg;
+
+    struct engines voices;   /* voice strand only */
+    struct turn *voice_turn; /* voice strand only: last turn worked for, own reference */
+    struct render r;         /* render strand only */
+};
+
+struct turn *turn_ref(struct turn *t);
+void turn_unref(struct turn *t);
+struct turn *speaker_turn(struct ac_speaker *sp); /* a reference, or NULL */
+void kick_voice(struct ac_speaker *sp);
+void kick_render(struct ac_speaker *sp, int64_t start_us, int64_t deadline_us);
+void voice_task(void *arg);
+void render_task(void *arg);
+void render_clear(struct ac_speaker *sp); /* render strand, or nobody else left */
+void engines_close(struct engines *e);
+
+/*
+ * Engine i of the stage, opened when needed; NULL with reason when it cannot be. n engines are configured.
+ */
+struct ac_instance *engines_get(struct ac_speaker *sp, struct engines *e, size_t i,
+                                const struct ac_prefs *prefs, char *reason, int *err);
+/* Marks engine i as failed and tells the sink which one takes over, when there is one. */
+void engines_fail(struct ac_speaker *sp, struct engines *e, struct turn *t, size_t i, const char *reason);
+
+/* Runs process with the stage's deadline below the turn's cancel; a passed deadline reads as AC_ETIMEDOUT. */
+int timed_process(struct ac_speaker *sp, _Atomic int64_t *busy_us, struct turn *t, struct ac_instance *inst,
+                  const struct ac_frame *in, struct ac_sink *out);
+
+/* ---- the render strand ---- */
+/*
+ * Takes speech until n frames and their sound are ready or the sentence is complete; AC_OK also when the
+ * voice is not that far yet. On failure reason (REASON_SIZE bytes) says why.
+ */
+int render_fill(struct ac_speaker *sp, struct render *r, size_t n, char *reason);
+bool render_is_last(struct ac_speaker *sp, const struct render *r);
+
+static inline int fps_of(const struct ac_speaker *sp, const struct render *r)
+{
+    return r->turn && r->turn->cfg.prefs.fps ? r->turn->cfg.prefs.fps : ac_config_video(sp->cfg)->fps;
+}
+
+static inline int64_t frames_us(int64_t frames, int fps)
+{
+    return frames * 1000000 / fps;
+}
+
+static inline int64_t frame_samples(int64_t frames, int fps)
+{
+    return frames * AC_FMP4_AUDIO_RATE / fps;
+}
+
+static inline bool is_clip(const struct render *r)
+{
+    return r->turn->cfg.delivery == AC_DELIVERY_CLIP;
+}
+
+/* Calls of the sink; nothing happens when t is not the current turn any more. */
+void tell_error(struct ac_speaker *sp, struct turn *t, int err, const char *reason);
+
+#endif

@@ -1,0 +1,462 @@
+/*
+ * The render strand of the speaker: speech becomes poses, pictures, H.264 and AAC, a fragment at a time.
+ *
+ * One task is one slice: take the speech that is there, and when a fragment's worth of poses and sound is
+ * complete, draw, encode, give it to the sink, and post the next slice with the time by which it must be
+ * played as its deadline. When rendering is lead_ms ahead of playing, the slice waits for its time.
+ *
+ * Where the poses and the sound come from: speaker_speech.c.
+ */
+#include "core/speaker_private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CLIP_LEAD_US = 2000000, /* delivery clip: a sentence is begun so long before its time */
+    SHOW_DELAY_US = 80000,  /* from rendering a turn's first frame to its showing, for the idle phase */
+    RETRY_US = 40000,       /* a slow reader is tried again */
+};
+
+/* ---- pictures and encoding ---- */
+
+struct picture_sink {
+    struct ac_sink sink;
+    struct render *r;
+};
+
+static int push_picture(struct ac_sink *sink, struct ac_frame *f)
+{
+    struct render *r = ((struct picture_sink *)sink)->r;
+
+    ac_frame_unref(r->picture);
+    r->picture = f;
+    return 0;
+}
+
+static int64_t idle_phase(const struct render *r, int64_t frames, int fps)
+{
+    int64_t us = (r->idle0_us + frames_us(frames, fps)) % AC_IDLE_PERIOD_US;
+
+    return us < 0 ? us + AC_IDLE_PERIOD_US : us;
+}
+
+static int draw(struct ac_speaker *sp, struct render *r, struct ac_instance *avatar, struct ac_frame *pose)
+{
+    struct picture_sink out = {{push_picture}, r};
+    int fps = fps_of(sp, r);
+
+    pose->pose = r->poses[r->pose_at++];
+    pose->pose.frame = r->frames;
+    pose->pose.idle_us = idle_phase(r, r->frames, fps);
+    pose->pose.emotion = r->cur->sentence.emotion;
+    if (r->complete && r->pose_at > r->n_poses - GAP_FRAMES)
+        pose->pose.emotion = AC_EMOTION_NEUTRAL; /* the face relaxes before the picture is handed back */
+    return timed_process(sp, &sp->render_busy_us, r->turn, avatar, pose, &out.sink);
+}
+
+static int open_mux(struct ac_speaker *sp, struct render *r)
+{
+    const struct ac_video_config *v = ac_config_video(sp->cfg);
+    struct ac_fmp4_config cfg = {
+        .width = r->prefs.width,
+        .height = r->prefs.height,
+        .fps = fps_of(sp, r),
+        .crf = v->crf,
+        .audio_kbps = v->audio_kbps,
+        .faststart = is_clip(r),
+    };
+
+    return ac_fmp4_open(&r->mux, &cfg);
+}
+
+static int encode_sound(struct ac_speaker *sp, struct render *r, size_t n)
+{
+    int64_t want = frame_samples(r->frames + (int64_t)n, fps_of(sp, r)) - r->samples + AC_FMP4_AUDIO_LEAD;
+    int64_t have = (int64_t)(r->pcm.len / sizeof(int16_t));
+    int64_t take = want < have ? want : have;
+
+    if (take <= 0)
+        return 0;
+    int err = ac_fmp4_audio(r->mux, (const int16_t *)r->pcm.p, (size_t)take);
+    size_t bytes = (size_t)take * sizeof(int16_t);
+    memmove(r->pcm.p, r->pcm.p + bytes, r->pcm.len - bytes);
+    r->pcm.len -= bytes;
+    r->samples += take;
+    return err;
+}
+
+/* Draws and encodes n frames of the sentence; what comes out stands in r->out. */
+static int render_frames(struct ac_speaker *sp, struct render *r, size_t n, bool end_turn, char *reason)
+{
+    struct ac_frame *pose = ac_frame_new(AC_FRAME_POSE);
+    struct ac_instance *avatar = r->avatar.inst[0];
+    int64_t cpu0 = ac_thread_cpu_us(), render_cpu = 0, first_frame = 0;
+    int err = 0;
+
+    for (size_t i = 1; !avatar && i < MAX_ENGINES; i++)
+        avatar = r->avatar.inst[i];
+    ac_str_clear(&r->out);
+    if (!r->mux)
+        err = open_mux(sp, r);
+    if (!err)
+        err = encode_sound(sp, r, n);
+    for (size_t i = 0; !err && i < n; i++) {
+        int64_t cpu = ac_thread_cpu_us();
+        err = draw(sp, r, avatar, pose);
+        render_cpu += ac_thread_cpu_us() - cpu;
+        if (err) {
+            snprintf(reason, REASON_SIZE, "%s", ac_instance_reason(avatar));
+            break;
+        }
+        if (!first_frame)
+            first_frame = ac_now_us();
+        err = ac_fmp4_video(r->mux, &r->picture->picture, r->first_fragment && !i);
+        r->frames++;
+        r->clip_frames++;
+    }
+    bool end = r->complete && r->pose_at == r->n_poses;
+    if (!err && is_clip(r) && end) {
+        err = ac_fmp4_finish(r->mux, &r->out);
+        ac_fmp4_close(r->mux);
+        r->mux = NULL;
+    } else if (!err && !is_clip(r)) {
+        err = end_turn ? ac_fmp4_finish(r->mux, &r->out) : ac_fmp4_flush(r->mux, &r->out);
+    }
+    pthread_mutex_lock(&sp->lock);
+    struct ac_speaker_times *t = &r->turn->times;
+    t->render_cpu_us += render_cpu;
+    t->encode_cpu_us += ac_thread_cpu_us() - cpu0 - render_cpu;
+    t->frames += n;
+    if (!t->first_frame_us)
+        t->first_frame_us = first_frame;
+    pthread_mutex_unlock(&sp->lock);
+    ac_frame_unref(pose);
+    return err;
+}
+
+/*
+ * Hands r->out to the sink; r->held is how many of the turn's last frames it holds. AC_EFULL (a slow reader):
+ * it stays held for another try.
+ */
+static int deliver(struct ac_speaker *sp, struct render *r)
+{
+    int64_t frames = r->held;
+    int fps = fps_of(sp, r), err = AC_ECANCELED;
+    bool clip = is_clip(r);
+    struct ac_fragment f = {
+        .turn = r->turn->number,
+        .seq = r->cur->seq,
+        .chunk = r->chunks,
+        .init = clip || !r->chunks,
+        .first = r->first_fragment,
+        .last = r->complete && r->pose_at == r->n_poses,
+        .start_us = frames_us(r->frames - frames, fps),
+        .duration_us = frames_us(r->frames, fps) - frames_us(r->frames - frames, fps),
+        .idle_us = idle_phase(r, r->frames, fps),
+        .mime = "video/mp4",
+        .codecs = "",
+        .text = r->cur->sentence.text,
+    };
+    struct ac_str whole = {0};
+
+    if (!clip) {
+        f.codecs = ac_fmp4_codecs(r->mux);
+        if (f.init) {
+            size_t len;
+            const char *init = ac_fmp4_init_segment(r->mux, &len);
+            ac_str_add_n(&whole, init, len);
+            ac_str_add_n(&whole, r->out.p, r->out.len);
+        }
+    }
+    f.data = whole.p ? whole.p : r->out.p;
+    f.size = whole.p ? whole.len : r->out.len;
+    pthread_mutex_lock(&sp->sink_lock);
+    if (sp->turn == r->turn)
+        err = sp->sink.fragment(sp->sink.arg, &f);
+    pthread_mutex_unlock(&sp->sink_lock);
+    if (!err) {
+        pthread_mutex_lock(&sp->lock);
+        if (!r->turn->times.first_fragment_us)
+            r->turn->times.first_fragment_us = ac_now_us();
+        pthread_mutex_unlock(&sp->lock);
+        r->chunks++;
+        r->first_fragment = false;
+    }
+    if (err != AC_EFULL)
+        r->held = 0;
+    ac_str_free(&whole);
+    return err;
+}
+
+/* ---- the turn ---- */
+
+void render_clear(struct ac_speaker *sp)
+{
+    struct render *r = &sp->r;
+
+    ac_fmp4_close(r->mux);
+    r->mux = NULL;
+    turn_unref(r->turn);
+    r->turn = NULL;
+    r->cur = NULL;
+    ac_str_free(&r->pcm);
+    ac_str_free(&r->out);
+    ac_frame_unref(r->picture);
+    r->picture = NULL;
+    free(r->poses);
+    r->poses = NULL;
+    r->cap_poses = r->n_poses = r->pose_at = 0;
+    r->frames = r->clip_frames = r->samples = r->pcm_in = r->held = 0;
+    r->chunks = 0;
+    r->play_us = 0;
+    r->broken = false;
+    if (r->resampler)
+        ac_resampler_reset(r->resampler);
+    for (size_t i = 0; i < MAX_ENGINES; i++) {
+        if (r->lipsync.inst[i])
+            ac_instance_reset(r->lipsync.inst[i]);
+        if (r->avatar.inst[i])
+            ac_instance_reset(r->avatar.inst[i]);
+    }
+}
+
+/* Opens avatar and encoder for a turn, before its first sentence where time allows. */
+static void render_begin(struct ac_speaker *sp, struct render *r)
+{
+    const struct ac_video_config *v = ac_config_video(sp->cfg);
+    struct ac_prefs prefs = r->turn->cfg.prefs;
+    char reason[REASON_SIZE] = "no avatar engine is configured (avatar.use)";
+    struct ac_instance *avatar = NULL;
+    int err = AC_EENGINE;
+
+    if (!prefs.width || !prefs.height) {
+        prefs.width = v->width;
+        prefs.height = v->height;
+    }
+    prefs.fps = fps_of(sp, r);
+    if (!r->opened || memcmp(&prefs, &r->prefs, sizeof prefs)) {
+        engines_close(&r->lipsync);
+        engines_close(&r->avatar);
+        r->prefs = prefs;
+        r->opened = true;
+    }
+    const struct ac_handler_info *const *list;
+    size_t n = ac_config_use(sp->cfg, AC_STAGE_AVATAR, &list);
+    for (size_t i = 0; i < n && i < MAX_ENGINES && !avatar; i++) {
+        if (r->avatar.failed[i])
+            continue;
+        avatar = engines_get(sp, &r->avatar, i, &r->prefs, reason, &err);
+        if (!avatar)
+            engines_fail(sp, &r->avatar, r->turn, i, reason);
+    }
+    if (avatar)
+        err = open_mux(sp, r);
+    if (err) {
+        r->broken = true;
+        r->opened = false;
+        tell_error(sp, r->turn, err,
+                   avatar ? "the video encoder could not be opened (libx264, AAC)" : reason);
+    }
+    r->idle0_us = r->turn->idle_us;
+}
+
+static void begin_sentence(struct render *r, struct utterance *u)
+{
+    r->cur = u;
+    r->announced = r->complete = false;
+    r->pcm_in = 0;
+    r->n_poses = r->pose_at = 0;
+    r->clip_frames = 0;
+    r->first_fragment = true;
+    r->lipsync_used = 0;
+}
+
+static void end_sentence(struct ac_speaker *sp, struct render *r)
+{
+    pthread_mutex_lock(&sp->lock);
+    r->turn->n_rendered++;
+    pthread_mutex_unlock(&sp->lock);
+    ac_queue_clear(r->cur->speech);
+    kick_voice(sp);
+}
+
+/* The sentence cannot be rendered: what was not given out is dropped, the turn goes on. */
+static void skip_sentence(struct ac_speaker *sp, struct render *r, int err, const char *reason)
+{
+    if (err != AC_ECANCELED)
+        tell_error(sp, r->turn, err, reason[0] ? reason : ac_err_text(err));
+    ac_queue_close(r->cur->speech);
+    ac_queue_clear(r->cur->speech);
+    ac_str_clear(&r->pcm);
+    r->samples = frame_samples(r->frames, fps_of(sp, r));
+    r->n_poses = r->pose_at = 0;
+    r->complete = true;
+    if (r->resampler)
+        ac_resampler_reset(r->resampler);
+}
+
+static struct utterance *next_to_render(struct ac_speaker *sp, struct render *r, bool *finished)
+{
+    pthread_mutex_lock(&sp->lock);
+    struct turn *t = r->turn;
+    struct utterance *u = r->cur ? r->cur->next : t->first;
+    *finished = !u && t->ended;
+    pthread_mutex_unlock(&sp->lock);
+    return u;
+}
+
+static void finish_turn(struct ac_speaker *sp, struct render *r)
+{
+    pthread_mutex_lock(&sp->sink_lock);
+    if (sp->turn == r->turn) {
+        pthread_mutex_lock(&sp->lock);
+        struct ac_speaker_times times = sp->turn->times;
+        struct turn *t = sp->turn;
+        sp->turn = NULL;
+        pthread_mutex_unlock(&sp->lock);
+        if (sp->sink.done)
+            sp->sink.done(sp->sink.arg, t->number, &times);
+        turn_unref(t);
+    }
+    pthread_mutex_unlock(&sp->sink_lock);
+    render_clear(sp);
+}
+
+/* When the next slice may be rendered; 0 = now. Keeps the lead over the playing. */
+static int64_t due_us(struct ac_speaker *sp, struct render *r)
+{
+    const struct ac_video_config *v = ac_config_video(sp->cfg);
+    int64_t media = frames_us(r->frames, fps_of(sp, r)), now = ac_now_us();
+
+    if (!r->turn->cfg.paced || !r->play_us || media < v->burst_ms * INT64_C(1000))
+        return 0;
+    if (is_clip(r) && r->clip_frames) /* a clip that was begun is wanted whole */
+        return 0;
+    int64_t lead = is_clip(r) ? CLIP_LEAD_US : v->lead_ms * INT64_C(1000);
+    int64_t at = r->play_us + media - lead;
+    return at > now ? at : 0;
+}
+
+/* Sets or, after a dry spell, moves the clock: media time `media` is played from now on. */
+static void anchor_clock(struct ac_speaker *sp, struct render *r)
+{
+    int64_t now = ac_now_us(), media = frames_us(r->frames, fps_of(sp, r));
+
+    if (r->play_us && r->play_us + media >= now)
+        return;
+    r->play_us = now - media;
+    if (r->turn->cfg.paced && r->first_fragment) /* the idle clip was on the screen meanwhile */
+        r->idle0_us = r->turn->idle_us + now - r->turn->begin_us + SHOW_DELAY_US - media;
+}
+
+/* One slice of the current sentence. Returns true when the next may follow at once. */
+static bool render_slice(struct ac_speaker *sp, struct render *r)
+{
+    char reason[REASON_SIZE] = "";
+    size_t n = (size_t)ac_config_video(sp->cfg)->fragment_frames;
+    int fps = fps_of(sp, r);
+    int err = render_fill(sp, r, n, reason);
+
+    if (err) {
+        skip_sentence(sp, r, err, reason);
+    } else {
+        size_t ready = r->n_poses - r->pose_at;
+        if (ready < n && !r->complete)
+            return false; /* the voice kicks us */
+        if (!r->complete &&
+            (int64_t)(r->pcm.len / sizeof(int16_t)) + r->samples < frame_samples(r->frames + (int64_t)n, fps))
+            return false;
+        if (n > ready)
+            n = ready;
+    }
+    if (!err && n) {
+        anchor_clock(sp, r);
+        bool end = r->complete && r->pose_at + n == r->n_poses;
+        err = render_frames(sp, r, n, end && render_is_last(sp, r), reason);
+        if (!err && r->out.len) {
+            r->held = is_clip(r) ? r->clip_frames : (int64_t)n;
+            err = deliver(sp, r);
+        }
+        if (err == AC_ECLOSED) /* nobody reads: the rest would be lost as well */
+            ac_cancel_trigger(r->turn->cancel);
+        else if (err && err != AC_EFULL)
+            skip_sentence(sp, r, err, reason);
+    }
+    if (r->complete && r->pose_at == r->n_poses && !r->held)
+        end_sentence(sp, r);
+    return true;
+}
+
+/* Tries again to give out what a slow reader did not take. Returns true when it is gone. */
+static bool deliver_held(struct ac_speaker *sp, struct render *r)
+{
+    int err = deliver(sp, r);
+
+    if (err == AC_EFULL)
+        return false;
+    if (err == AC_ECLOSED)
+        ac_cancel_trigger(r->turn->cancel);
+    if (r->complete && r->pose_at == r->n_poses)
+        end_sentence(sp, r);
+    return true;
+}
+
+/* Posts the next slice for its time, unless such a wake-up is on its way. */
+static void post_slice(struct ac_speaker *sp, struct render *r, int64_t start_us)
+{
+    int64_t play = r->play_us ? r->play_us + frames_us(r->frames, fps_of(sp, r)) : 0;
+
+    if (start_us) {
+        if (r->wake_us > ac_now_us() && r->wake_us <= start_us)
+            return;
+        r->wake_us = start_us;
+    }
+    kick_render(sp, start_us, play);
+}
+
+void render_task(void *arg)
+{
+    struct ac_speaker *sp = arg;
+    struct render *r = &sp->r;
+    struct turn *t = speaker_turn(sp);
+
+    pthread_mutex_lock(&sp->lock);
+    sp->render_posted = false;
+    pthread_mutex_unlock(&sp->lock);
+    if (r->turn != t) {
+        if (r->turn)
+            render_clear(sp);
+        r->turn = turn_ref(t);
+        if (t)
+            render_begin(sp, r);
+    }
+    turn_unref(t);
+    if (!t || ac_cancelled(r->turn->cancel))
+        return;
+    if (r->held && !deliver_held(sp, r)) {
+        post_slice(sp, r, ac_now_us() + RETRY_US);
+        return;
+    }
+    if (!r->cur || (r->complete && r->pose_at == r->n_poses)) {
+        bool finished;
+        struct utterance *u = r->broken ? NULL : next_to_render(sp, r, &finished);
+        if (r->broken || (!u && finished)) {
+            finish_turn(sp, r);
+            return;
+        }
+        if (!u)
+            return;
+        begin_sentence(r, u);
+    }
+    int64_t at = due_us(sp, r);
+    if (at)
+        post_slice(sp, r, at);
+    else if (render_slice(sp, r))
+        post_slice(sp, r, 0);
+}
