@@ -1,0 +1,49 @@
+#!/bin/sh
+# Installs the Debian packages that are missing, from tools/packages.txt.
+#   tools/setup.sh build|test|lint      (test includes build; each includes web)
+# With root or sudo it installs; without, it prints the line to type and stops.
+set -eu
+cd "$(dirname "$0")/.."
+
+case "${1:-build}" in
+build) groups="build web" ;;
+test) groups="build web test" ;;
+lint) groups="build web test lint" ;;
+*) echo "usage: tools/setup.sh build|test|lint" >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    echo "avatar-chat: this system has no Debian packages; install what tools/packages.txt names, by your system's means" >&2
+    exit 0
+fi
+
+have() { # is the package there, or what it is for by another way (Node from elsewhere)?
+    case "$1" in
+    nodejs) command -v node >/dev/null 2>&1 && return 0 ;;
+    npm) command -v npm >/dev/null 2>&1 && return 0 ;;
+    esac
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=""
+for group in $groups; do
+    for package in $(awk -v g="$group" '$1 == g { print $2 }' tools/packages.txt); do
+        have "$package" || missing="$missing $package"
+    done
+done
+[ -z "$missing" ] && exit 0
+
+install="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" = 0 ]; then
+    as_root=""
+elif command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+    as_root="sudo"
+else
+    echo "avatar-chat: packages are missing, and this user may not install them. As root, type:" >&2
+    echo "    apt-get update && $install" >&2
+    exit 1
+fi
+echo "avatar-chat: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -q
+$as_root env DEBIAN_FRONTEND=noninteractive $install
