@@ -150,6 +150,26 @@ static int open_avatar(struct ac_idle *idle, const struct ac_prefs *prefs, struc
     return err;
 }
 
+/* Few sizes: each is kept in memory, and anybody may ask. */
+static bool known_size(int size)
+{
+    return size == 256 || size == 360 || size == 512 || size == 720 || size == 1080;
+}
+
+/* Takes the entry out again when nothing could be made for it (an unknown avatar). */
+static void drop_empty(struct ac_idle *idle, struct idle_entry *e)
+{
+    if (e->clip || e->poster)
+        return;
+    for (struct idle_entry **p = &idle->entries; *p; p = &(*p)->next) {
+        if (*p == e) {
+            *p = e->next;
+            free(e);
+            return;
+        }
+    }
+}
+
 static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, const char **data, size_t *len,
                char *reason)
 {
@@ -161,8 +181,8 @@ static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, co
 
     reason = reason ? reason : dummy;
     reason[0] = '\0';
-    if (size < 256 || size > 1080 || size % 2) {
-        snprintf(reason, REASON, "the size must be an even number from 256 to 1080");
+    if (!known_size(size)) {
+        snprintf(reason, REASON, "the size must be 256, 360, 512, 720 or 1080");
         return AC_EINVAL;
     }
     snprintf(prefs.avatar, sizeof prefs.avatar, "%s", avatar);
@@ -184,6 +204,8 @@ static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, co
     }
     *data = clip ? e->clip : e->poster;
     *len = clip ? e->clip_len : e->poster_len;
+    if (err)
+        drop_empty(idle, e);
     pthread_mutex_unlock(&idle->lock);
     return err;
 }
