@@ -1,0 +1,81 @@
+/* The product's own sections of the configuration: one option table each, the one place of their defaults. */
+#include "core/config_private.h"
+
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const log_formats[] = {"logfmt", "json", NULL};
+
+#define S struct ac_server_config
+static const struct ac_option server_options[] = {
+    AC_OPTION_STRING(S, host, "host", "127.0.0.1", 0,
+                     "Address to listen on; 0.0.0.0 for every network of this machine."),
+    AC_OPTION_INT(S, port, "port", "8000", 0, 65535, 0, "Port to listen on; 0 takes a free one."),
+    AC_OPTION_PATH(S, web_dir, "web_dir", "", 0,
+                   "Folder of the chat page; empty for the one that was built or installed."),
+    AC_OPTION_INT(S, max_message_kb, "max_message_kb", "256", 1, 65536, 0, "Largest message of a client."),
+    AC_OPTION_INT(S, max_text_chars, "max_text_chars", "4000", 1, 1000000, 0,
+                  "Longest question or text to say, in characters."),
+    AC_OPTION_INT(S, max_messages_per_s, "max_messages_per_s", "50", 1, 100000, 0,
+                  "Messages a second that one client may send."),
+    AC_OPTION_INT(S, max_sessions, "max_sessions", "200", 1, 100000, 0, "Sessions at the same time."),
+    AC_OPTION_INT(S, idle_timeout_s, "idle_timeout_s", "600", 1, 604800, 0,
+                  "A connection without any message is closed after this time."),
+    AC_OPTION_INT(S, out_soft_kb, "out_soft_kb", "4096", 64, 1048576, 0,
+                  "From so much unread output on, a client gets no more video until it has caught up."),
+    AC_OPTION_INT(S, out_hard_kb, "out_hard_kb", "16384", 64, 1048576, 0,
+                  "With so much unread output a client is closed."),
+    AC_OPTION_INT(S, workers, "workers", "0", 0, 256, 0, "Threads that compute; 0 for one a core."),
+    AC_OPTIONS_END,
+};
+#undef S
+
+#define S struct ac_log_config
+static const struct ac_option log_options[] = {
+    AC_OPTION_CHOICE(S, level, "level", "info", log_levels, 0, "What is logged, up to which detail."),
+    AC_OPTION_CHOICE(S, format, "format", "logfmt", log_formats, 0, "How a line of the log is written."),
+    AC_OPTIONS_END,
+};
+#undef S
+
+#define S struct ac_session_config
+static const struct ac_option session_options[] = {
+    AC_OPTION_INT(S, turn_timeout_s, "turn_timeout_s", "300", 1, 86400, 0,
+                  "Longest time for a whole answer."),
+    AC_OPTION_INT(S, stage_timeout_s, "stage_timeout_s", "30", 1, 86400, 0,
+                  "Longest time for one call of an engine."),
+    AC_OPTION_STRING(S, language, "language", "auto", 0,
+                     "Language of the answers (en, zh-CN …); auto for that of the question."),
+    AC_OPTION_INT(S, history_turns, "history_turns", "20", 0, 1000, 0,
+                  "Turns of the conversation that the language model is given."),
+    AC_OPTION_INT(S, first_clause_words, "first_clause_words", "6", 1, 100, 0,
+                  "The first piece of an answer may end at a comma once it has so many words."),
+    AC_OPTION_INT(S, first_clause_cjk, "first_clause_cjk", "12", 1, 200, 0,
+                  "The same for Chinese, Japanese and Korean, in characters."),
+    AC_OPTIONS_END,
+};
+#undef S
+
+#define S struct ac_video_config
+static const struct ac_option video_options[] = {
+    AC_OPTION_INT(S, width, "width", "512", 64, 1920, 0, "Width of the picture in pixels, even."),
+    AC_OPTION_INT(S, height, "height", "512", 64, 1920, 0, "Height of the picture in pixels, even."),
+    AC_OPTION_INT(S, fps, "fps", "25", 5, 60, 0, "Pictures a second."),
+    AC_OPTION_INT(S, crf, "crf", "23", 0, 51, 0, "Quality of H.264: lower is better and larger."),
+    AC_OPTION_INT(S, audio_kbps, "audio_kbps", "64", 16, 320, 0, "Bit rate of the speech."),
+    AC_OPTION_INT(S, fragment_frames, "fragment_frames", "5", 1, 250, 0,
+                  "Pictures in one fragment; five at 25 a second are 200 ms."),
+    AC_OPTION_INT(S, burst_ms, "burst_ms", "400", 0, 10000, 0,
+                  "How much of an answer is sent at once at its start."),
+    AC_OPTION_INT(S, lead_ms, "lead_ms", "1000", 100, 60000, 0,
+                  "How far the server runs ahead of what is being played."),
+    AC_OPTIONS_END,
+};
+#undef S
+
+const struct ac_config_part ac_config_parts[AC_PART_COUNT] = {
+    [AC_PART_SERVER] = {"server", "The web server and its limits.", server_options,
+                        sizeof(struct ac_server_config)},
+    [AC_PART_LOG] = {"log", "The log, on standard error.", log_options, sizeof(struct ac_log_config)},
+    [AC_PART_SESSION] = {"session", "The conversation.", session_options, sizeof(struct ac_session_config)},
+    [AC_PART_VIDEO] = {"video", "The talking picture as it is encoded.", video_options,
+                       sizeof(struct ac_video_config)},
+};

@@ -1,0 +1,279 @@
+/*
+ * The model cache (models.h): one slot an engine of the registry, fixed when the cache is made, each with a
+ * lock of its own. The lock is held while its model is opened or closed, so that whoever wants the same model
+ * waits for it and nobody else does. A model that failed to open leaves its slot empty: the next one who asks
+ * tries again.
+ */
+#include "core/models.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/registry.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REASON_SIZE = 256 };
+
+struct slot {
+    /* immutable */
+    const struct ac_handler_info *info;
+    const void *cfg;
+    char log_name[64];
+    pthread_mutex_t lock;
+    /* lock */
+    struct ac_env env; /* of the model; outlives it */
+    void *model;
+    bool open;
+    size_t users;
+};
+
+struct ac_models {
+    const struct ac_config *cfg;
+    struct slot *slots;
+    size_t n;
+};
+
+struct ac_instance {
+    struct slot *slot;
+    struct ac_env env;
+    void *mem;
+};
+
+struct ac_models *ac_models_new(const struct ac_config *cfg)
+{
+    struct ac_models *m = ac_zalloc(sizeof *m);
+
+    m->cfg = cfg;
+    while (ac_registry()[m->n])
+        m->n++;
+    m->slots = ac_zalloc((m->n + 1) * sizeof *m->slots);
+    for (size_t i = 0; i < m->n; i++) {
+        struct slot *s = &m->slots[i];
+        s->info = ac_registry()[i];
+        s->cfg = ac_config_engine(cfg, s->info);
+        snprintf(s->log_name, sizeof s->log_name, "%s.%s", ac_stage_name(s->info->stage), s->info->name);
+        pthread_mutex_init(&s->lock, NULL);
+    }
+    return m;
+}
+
+/* Lock held. */
+static void model_close(struct slot *s)
+{
+    if (s->info->model_close)
+        s->info->model_close(s->model);
+    free(s->model);
+    s->model = NULL;
+    s->open = false;
+}
+
+void ac_models_free(struct ac_models *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; i < m->n; i++) {
+        struct slot *s = &m->slots[i];
+        if (s->users) { /* closing it under its users' feet would be worse than a leak */
+            ac_log_error("models", "still_in_use", AC_S("engine", s->log_name), AC_I("users", s->users));
+            return;
+        }
+    }
+    for (size_t i = 0; i < m->n; i++) {
+        if (m->slots[i].open)
+            model_close(&m->slots[i]);
+        pthread_mutex_destroy(&m->slots[i].lock);
+    }
+    free(m->slots);
+    free(m);
+}
+
+size_t ac_models_trim(struct ac_models *m)
+{
+    size_t closed = 0;
+
+    for (size_t i = 0; i < m->n; i++) {
+        struct slot *s = &m->slots[i];
+        if (pthread_mutex_trylock(&s->lock) != 0) /* it is being opened: in use */
+            continue;
+        if (s->open && s->users == 0) {
+            model_close(s);
+            closed++;
+        }
+        pthread_mutex_unlock(&s->lock);
+    }
+    return closed;
+}
+
+static void env_init(struct ac_env *env, const struct ac_models *m, const struct slot *s,
+                     const struct ac_prefs *prefs)
+{
+    *env = (struct ac_env){.log_name = s->log_name, .data_dirs = ac_config_data_dirs(m->cfg), .threads = 1};
+    if (prefs)
+        env->prefs = *prefs;
+}
+
+/* Gives the engine's sentence, or the error's own where the engine said nothing. */
+static void give_reason(char *reason, const struct ac_env *env, int err)
+{
+    if (reason)
+        snprintf(reason, REASON_SIZE, "%s", env->reason[0] ? env->reason : ac_err_text(err));
+}
+
+/* Lock held. */
+static int model_open(struct ac_models *m, struct slot *s, char *reason)
+{
+    int64_t start_us = ac_now_us();
+    int err = 0;
+
+    env_init(&s->env, m, s, NULL);
+    s->model = ac_zalloc(s->info->model_size ? s->info->model_size : 1);
+    if (s->info->model_open)
+        err = s->info->model_open(s->model, s->cfg, &s->env);
+    if (err) {
+        give_reason(reason, &s->env, err);
+        ac_log_warn("models", "open_failed", AC_S("engine", s->log_name), AC_S("error", ac_err_name(err)),
+                    AC_S("reason", s->env.reason));
+        model_close(s);
+        return err;
+    }
+    s->open = true;
+    ac_log_debug("models", "opened", AC_S("engine", s->log_name), AC_I("took_us", ac_now_us() - start_us));
+    return 0;
+}
+
+/* Takes a reference on the slot's model, opening it when it is not. */
+static int slot_get(struct ac_models *m, struct slot *s, char *reason)
+{
+    int err = 0;
+
+    pthread_mutex_lock(&s->lock);
+    if (!s->open)
+        err = model_open(m, s, reason);
+    if (!err)
+        s->users++;
+    pthread_mutex_unlock(&s->lock);
+    return err;
+}
+
+static void slot_put(struct slot *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->users--;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static struct slot *slot_of(struct ac_models *m, const struct ac_handler_info *info)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        if (m->slots[i].info == info)
+            return &m->slots[i];
+    }
+    return NULL;
+}
+
+int ac_instance_open(struct ac_instance **out, struct ac_models *m, const struct ac_handler_info *info,
+                     const struct ac_prefs *prefs, char *reason)
+{
+    struct slot *s = slot_of(m, info);
+
+    if (reason)
+        reason[0] = '\0';
+    if (!s) {
+        if (reason)
+            snprintf(reason, REASON_SIZE,
+                     "the engine is not in the registry; add it to AC_ENGINES and build again");
+        return AC_EINVAL;
+    }
+    int err = slot_get(m, s, reason);
+    if (err)
+        return err;
+    struct ac_instance *inst = ac_zalloc(sizeof *inst);
+    inst->slot = s;
+    inst->mem = ac_zalloc(info->inst_size ? info->inst_size : 1);
+    env_init(&inst->env, m, s, prefs);
+    if (info->open)
+        err = info->open(inst->mem, s->model, s->cfg, &inst->env);
+    if (err) {
+        give_reason(reason, &inst->env, err);
+        ac_instance_close(inst);
+        return err;
+    }
+    *out = inst;
+    return 0;
+}
+
+void ac_instance_close(struct ac_instance *inst)
+{
+    if (!inst)
+        return;
+    if (inst->slot->info->close)
+        inst->slot->info->close(inst->mem);
+    free(inst->mem);
+    slot_put(inst->slot);
+    free(inst);
+}
+
+int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out,
+                        struct ac_cancel *c)
+{
+    inst->env.reason[0] = '\0';
+    return inst->slot->info->process(inst->mem, in, out, c);
+}
+
+void ac_instance_reset(struct ac_instance *inst)
+{
+    if (inst->slot->info->reset)
+        inst->slot->info->reset(inst->mem);
+}
+
+const struct ac_handler_info *ac_instance_info(const struct ac_instance *inst)
+{
+    return inst->slot->info;
+}
+
+const char *ac_instance_reason(const struct ac_instance *inst)
+{
+    return inst->env.reason;
+}
+
+/* ---- listing ---- */
+
+struct counted {
+    ac_item_fn *fn;
+    void *arg;
+    size_t n;
+};
+
+static void count_item(void *arg, const struct ac_item *item)
+{
+    struct counted *c = arg;
+
+    c->n++;
+    if (c->fn)
+        c->fn(c->arg, item);
+}
+
+size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, void *arg)
+{
+    struct counted counted = {.fn = fn, .arg = arg};
+    const struct ac_handler_info *const *engines;
+    size_t n = ac_config_use(m->cfg, stage, &engines);
+
+    for (size_t i = 0; i < n; i++) {
+        struct slot *s = slot_of(m, engines[i]);
+        if (!s || !engines[i]->list || slot_get(m, s, NULL) != 0)
+            continue;
+        struct ac_env env;
+        env_init(&env, m, s, NULL);
+        int err = engines[i]->list(s->model, s->cfg, &env, count_item, &counted);
+        if (err)
+            ac_log_warn("models", "list_failed", AC_S("engine", s->log_name), AC_S("error", ac_err_name(err)),
+                        AC_S("reason", env.reason));
+        slot_put(s);
+    }
+    return counted.n;
+}
