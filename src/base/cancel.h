@@ -1,6 +1,7 @@
 /*
  * Cancel tokens: a tree (process → session → turn). Triggering one triggers all below it; a token may
- * also have a deadline. Asking is one or two atomic loads, so that compute loops can ask often.
+ * also have a deadline. Asking is two atomic loads a level (and a look at the clock where there is a
+ * deadline), so that compute loops can ask often. NULL counts as a token that is never triggered.
  *
  * Threads: everything from any thread. Ownership: reference-counted; a child holds its parent.
  */
