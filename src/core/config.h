@@ -3,8 +3,8 @@
  * stronger winning in that order; every value knows its origin.
  *
  * Sections of the product itself (server, log, limits, session …) and of the engines ("tts.flite.voice") are
- * described by the same option table (avatarchat/handler.h), from which come parsing, range checks, help, the sample
- * file and the reference in docs/. Each stage has `use`: the engines in fall-back order.
+ * described by the same option table (avatarchat/handler.h), from which come parsing, range checks, help, the
+ * sample file and the reference in docs/. Each stage has `use`: the engines in fall-back order.
  *
  * Errors are collected as text, one a line, "FILE:LINE: what is wrong; nearest valid name".
  * Threads: built at start, read-only afterwards.
@@ -21,42 +21,42 @@ struct ac_config;
 struct ac_server_config {
     char *host;
     int port;
-    char *web_dir;           /* static files of the chat page */
-    int max_message_kb;      /* one WebSocket message from a client */
-    int max_text_chars;      /* characters of one question or `say` */
+    char *web_dir;      /* static files of the chat page */
+    int max_message_kb; /* one WebSocket message from a client */
+    int max_text_chars; /* characters of one question or `say` */
     int max_messages_per_s;
     int max_sessions;
-    int idle_timeout_s;      /* a connection without any message */
+    int idle_timeout_s;           /* a connection without any message */
     int out_soft_kb, out_hard_kb; /* bytes waiting for a slow reader: warn, then close (1013) */
-    int workers;             /* 0 = one a core */
+    int workers;                  /* 0 = one a core */
 };
 struct ac_log_config {
     int level;  /* index of: error, warn, info, debug */
     int format; /* index of: logfmt, json */
 };
 struct ac_session_config {
-    int turn_timeout_s;   /* whole turn */
-    int stage_timeout_s;  /* one process call of an engine */
-    char *language;       /* default language: "auto", "en", "zh-CN" … */
-    int history_turns;    /* turns kept as context */
+    int turn_timeout_s;                       /* whole turn */
+    int stage_timeout_s;                      /* one process call of an engine */
+    char *language;                           /* default language: "auto", "en", "zh-CN" … */
+    int history_turns;                        /* turns kept as context */
     int first_clause_words, first_clause_cjk; /* first piece may end at a comma from here on */
 };
 struct ac_video_config {
     int width, height, fps;
     int crf;
     int audio_kbps;
-    int fragment_frames;  /* 5 = 200 ms */
-    int burst_ms;         /* sent at once at the start of a turn */
-    int lead_ms;          /* how far the server runs ahead of the playing */
+    int fragment_frames; /* 5 = 200 ms */
+    int burst_ms;        /* sent at once at the start of a turn */
+    int lead_ms;         /* how far the server runs ahead of the playing */
 };
 
 /* Where a value comes from. */
 enum ac_origin { AC_ORIGIN_DEFAULT = 0, AC_ORIGIN_FILE, AC_ORIGIN_ENV, AC_ORIGIN_SET };
 
 /*
- * Loads: file may be NULL (then ./avatar-chat.yaml when it exists). sets: "a.b.c=value" strings. Reads the environment
- * AVATAR_CHAT_…. On failure AC_ECONFIG (or AC_ENOENT for a named file) and *errors holds the lines. The
- * configuration is the caller's, freed with ac_config_free.
+ * Loads: file may be NULL (then ./avatar-chat.yaml when it exists). sets: "a.b.c=value" strings. Reads the
+ * environment AVATAR_CHAT_…. On failure AC_ECONFIG (or AC_ENOENT for a named file) and *errors holds the
+ * lines. The configuration is the caller's, freed with ac_config_free.
  */
 int ac_config_load(struct ac_config **cfg, const char *file, const char *const *sets, size_t n_sets,
                    struct ac_str *errors);
@@ -68,10 +68,13 @@ const struct ac_session_config *ac_config_session(const struct ac_config *cfg);
 const struct ac_video_config *ac_config_video(const struct ac_config *cfg);
 
 /* Engines of a stage in fall-back order; n may be 0. The arrays live as long as cfg. */
-size_t ac_config_use(const struct ac_config *cfg, enum ac_stage stage, const struct ac_handler_info *const **engines);
-/* The engine's own configuration struct (info->cfg_size), filled. Never NULL for a registered engine with options. */
+size_t ac_config_use(const struct ac_config *cfg, enum ac_stage stage,
+                     const struct ac_handler_info *const **engines);
+/* The engine's own configuration struct (info->cfg_size), filled. Never NULL for a registered engine with
+ * options. */
 const void *ac_config_engine(const struct ac_config *cfg, const struct ac_handler_info *info);
-/* Data directories, NULL-terminated: $AVATAR_CHAT_DATA, folder of the configuration file, install and source data. */
+/* Data directories, NULL-terminated: $AVATAR_CHAT_DATA, folder of the configuration file, install and source
+ * data. */
 const char *const *ac_config_data_dirs(const struct ac_config *cfg);
 
 /* The effective configuration as YAML, each line with its origin as a comment; secrets as ***. */

@@ -1,6 +1,6 @@
 /*
- * Model cache: what engines share between sessions. A model is opened on first use, once a process, counted by its
- * users, and closed when nobody uses it and ac_models_trim asks (or at the end).
+ * Model cache: what engines share between sessions. A model is opened on first use, once a process, counted
+ * by its users, and closed when nobody uses it and ac_models_trim asks (or at the end).
  *
  * Threads: any; opening one model holds up only those who want the same one.
  */
@@ -18,13 +18,14 @@ void ac_models_free(struct ac_models *m); /* every instance must be closed */
 size_t ac_models_trim(struct ac_models *m);
 
 /*
- * Opens an instance of an engine (its model too, on first use). reason (may be NULL, at least 256 bytes) gets the engine's own
- * sentence on failure.
+ * Opens an instance of an engine (its model too, on first use). reason (may be NULL, at least 256 bytes) gets
+ * the engine's own sentence on failure.
  */
 int ac_instance_open(struct ac_instance **inst, struct ac_models *m, const struct ac_handler_info *info,
                      const struct ac_prefs *prefs, char *reason);
 void ac_instance_close(struct ac_instance *inst); /* NULL is fine */
-int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *c);
+int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out,
+                        struct ac_cancel *c);
 void ac_instance_reset(struct ac_instance *inst);
 const struct ac_handler_info *ac_instance_info(const struct ac_instance *inst);
 /* The sentence of ac_env_fail of the last failed call, "" when none. */
