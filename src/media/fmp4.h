@@ -1,13 +1,13 @@
 /*
  * H.264 + AAC in fragmented MP4, in process, into memory.
  *
- * One encoder lives for one turn: pictures and speech go in, an initialisation segment and fragments come out.
- * x264 ultrafast, zerolatency, one thread; AAC-LC mono 24 kHz; movflags frag_custom+empty_moov+default_base_moof+
- * skip_trailer. Codecs string for browsers: ac_fmp4_codecs().
+ * One encoder lives for one turn: pictures and speech go in, an initialisation segment and fragments come
+ * out. x264 ultrafast, zerolatency, one thread; AAC-LC mono 24 kHz; movflags
+ * frag_custom+empty_moov+default_base_moof+ skip_trailer. Codecs string for browsers: ac_fmp4_codecs().
  *
- * Order of calls for one fragment: audio for its time (and at least AC_FMP4_AUDIO_LEAD more when there is any), its
- * pictures, then ac_fmp4_flush. Video time is frame / fps, audio time counts samples; both start at 0.
- * One thread at a time. About 5 MB a 512×512 encoder.
+ * Order of calls for one fragment: audio for its time (and at least AC_FMP4_AUDIO_LEAD more when there is
+ * any), its pictures, then ac_fmp4_flush. Video time is frame / fps, audio time counts samples; both start at
+ * 0. One thread at a time. About 5 MB a 512×512 encoder.
  */
 #ifndef AC_MEDIA_FMP4_H
 #define AC_MEDIA_FMP4_H
@@ -23,8 +23,9 @@ struct ac_fmp4_config {
     int width, height, fps; /* even sizes, 64…1920 */
     int crf;                /* 0…51 */
     int audio_kbps;
-    bool silent;            /* no audio track (idle clips) */
-    bool faststart;         /* false: fragments for Media Source Extensions; true: one ordinary MP4, given by finish */
+    bool silent; /* no audio track (idle clips) */
+    bool
+        faststart; /* false: fragments for Media Source Extensions; true: one ordinary MP4, given by finish */
 };
 
 /* AC_EINVAL for sizes out of range, AC_ENOTSUP where libav lacks libx264 or AAC. */

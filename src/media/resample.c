@@ -14,41 +14,28 @@ enum { MIN_HZ = 4000, MAX_HZ = 192000, BLOCK_SAMPLES = 2048 };
 
 struct ac_resampler {
     soxr_t soxr; /* NULL: rates are equal */
-    int in_hz, out_hz;
 };
 
-static soxr_t soxr_for(int in_hz, int out_hz)
+int ac_resampler_open(struct ac_resampler **out, int in_hz, int out_hz)
 {
     soxr_io_spec_t io = soxr_io_spec(SOXR_INT16_I, SOXR_INT16_I);
     soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
     soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
     soxr_error_t err = NULL;
-    soxr_t s;
-
-    io.flags = SOXR_NO_DITHER;
-    s = soxr_create(in_hz, out_hz, 1, &err, &io, &quality, &runtime);
-    if (!s)
-        ac_log_warn("media", "resampler_failed", AC_S("reason", err));
-    return s;
-}
-
-int ac_resampler_open(struct ac_resampler **out, int in_hz, int out_hz)
-{
-    struct ac_resampler *r;
+    soxr_t soxr = NULL;
 
     if (in_hz < MIN_HZ || in_hz > MAX_HZ || out_hz < MIN_HZ || out_hz > MAX_HZ)
         return AC_EINVAL;
-    r = ac_zalloc(sizeof *r);
-    r->in_hz = in_hz;
-    r->out_hz = out_hz;
+    io.flags = SOXR_NO_DITHER;
     if (in_hz != out_hz) {
-        r->soxr = soxr_for(in_hz, out_hz);
-        if (!r->soxr) {
-            free(r);
+        soxr = soxr_create(in_hz, out_hz, 1, &err, &io, &quality, &runtime);
+        if (!soxr) {
+            ac_log_warn("media", "resampler_failed", AC_S("reason", err));
             return AC_ENOMEM;
         }
     }
-    *out = r;
+    *out = ac_zalloc(sizeof **out);
+    (*out)->soxr = soxr;
     return AC_OK;
 }
 
@@ -65,12 +52,10 @@ int ac_resampler_run(struct ac_resampler *r, const int16_t *pcm, size_t n, struc
     int16_t block[BLOCK_SAMPLES];
     size_t used, made;
 
-    if (r->in_hz == r->out_hz) {
+    if (!r->soxr) {
         ac_str_add_n(out, (const char *)pcm, n * sizeof *pcm);
         return AC_OK;
     }
-    if (!r->soxr)
-        return AC_ENOMEM;
     do {
         soxr_error_t err = soxr_process(r->soxr, pcm, n, &used, block, BLOCK_SAMPLES, &made);
 
@@ -89,8 +74,6 @@ int ac_resampler_run(struct ac_resampler *r, const int16_t *pcm, size_t n, struc
 
 void ac_resampler_reset(struct ac_resampler *r)
 {
-    if (!r->soxr)
-        return;
-    soxr_delete(r->soxr); /* soxr_clear of 0.1.3 forgets the input and output formats */
-    r->soxr = soxr_for(r->in_hz, r->out_hz);
+    if (r->soxr)
+        soxr_clear(r->soxr);
 }
