@@ -214,6 +214,8 @@ void config_suggest(struct ac_str *errors, const char *name, const char *const *
         ac_str_addf(errors, "; did you mean '%s'?\n", near);
         return;
     }
+    if (n == 0)
+        ac_str_add(errors, "; there is nothing to set here");
     for (size_t i = 0; i < n; i++)
         ac_str_addf(errors, "%s%s", i == 0 ? "; there is " : i + 1 == n ? " and " : ", ", names[i]);
     ac_str_add(errors, "\n");
@@ -343,12 +345,13 @@ static int read_env_one(struct ac_config *cfg, const char *assignment, struct ac
     }
     const char **names = ac_zalloc((cfg->n_entries + 1) * sizeof *names);
     for (size_t i = 0; i < cfg->n_entries; i++)
-        names[i] = cfg->entries[i].env;
-    const char *near = ac_nearest(name, names, cfg->n_entries);
+        names[i] =
+            cfg->entries[i].env + strlen(ENV_PREFIX); /* which all share: it would make all look near */
+    const char *near = ac_nearest(name + strlen(ENV_PREFIX), names, cfg->n_entries);
     free(names);
     ac_str_addf(errors, "%s: this variable of the environment matches no option; ", name);
     if (near)
-        ac_str_addf(errors, "did you mean '%s'?\n", near);
+        ac_str_addf(errors, "did you mean '" ENV_PREFIX "%s'?\n", near);
     else
         ac_str_add(errors, "unset it, or see 'avatar-chat config reference' for the options\n");
     err = AC_ECONFIG;

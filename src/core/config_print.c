@@ -174,7 +174,7 @@ static void reference_section(const struct config_section *s, struct ac_str *out
 {
     ac_str_addf(out, "\n%s `%s`\n\n%s\n", s->info ? "###" : "##", s->name, s->help);
     if (ac_options_count(s->options) == 0) {
-        ac_str_add(out, "\nIt has no options.\n");
+        ac_str_add(out, "\nIt has nothing to set.\n");
         return;
     }
     ac_str_add(out, table_head);
