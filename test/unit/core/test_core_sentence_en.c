@@ -1,0 +1,202 @@
+/* Sentence splitter: English, Markdown, code, tags. Each case is also fed byte by byte and in random pieces.
+ */
+#include "sentence_cases.h"
+
+static const struct sentence_case plain[] = {
+    {"Hello.", "Hello."},
+    {"Hello", "Hello"},
+    {"Hello there. How are you?", "Hello there.|How are you?"},
+    {"One. Two! Three?", "One.|Two!|Three?"},
+    {"  spaces   in  between.   Next. ", "spaces in between.|Next."},
+    {"Pi is 3.14 or so. Yes.", "Pi is 3.14 or so.|Yes."},
+    {"It costs $1,234.50 today. Fine.", "It costs $1,234.50 today.|Fine."},
+    {"We have 1,000,000 users. Great.", "We have 1,000,000 users.|Great."},
+    {"Use version 1.2.3. It works.", "Use version 1.2.3.|It works."},
+    {"Version 2.0.1-rc.1 is out. Try it.", "Version 2.0.1-rc.1 is out.|Try it."},
+    {"The IP is 192.168.0.1. Write it down.", "The IP is 192.168.0.1.|Write it down."},
+    {"At 10:30 we start. Be there.", "At 10:30 we start.|Be there."},
+    {"It is 5. Then comes 6.", "It is 5.|Then comes 6."},
+    {"Dr. Smith met Mr. Jones. They talked.", "Dr. Smith met Mr. Jones.|They talked."},
+    {"Mrs. Hall and Ms. Lee are here. Good.", "Mrs. Hall and Ms. Lee are here.|Good."},
+    {"Prof. Li wrote it. Read it.", "Prof. Li wrote it.|Read it."},
+    {"Use tools, e.g. a hammer. Or glue.", "Use tools, e.g. a hammer.|Or glue."},
+    {"That is, i.e. the last one. Done.", "That is, i.e. the last one.|Done."},
+    {"Cats vs. dogs is old. Next.", "Cats vs. dogs is old.|Next."},
+    {"We sell pens, ink, etc. and paper. Come in.", "We sell pens, ink, etc. and paper.|Come in."},
+    {"We sell pens, ink, etc. The shop is open.", "We sell pens, ink, etc.|The shop is open."},
+    {"The U.S. Government said so. Yes.", "The U.S. Government said so.|Yes."},
+    {"She lives in the U.S. The weather is fine.", "She lives in the U.S.|The weather is fine."},
+    {"Meet me at 5 p.m. on Monday. Bye.", "Meet me at 5 p.m. on Monday.|Bye."},
+    {"Meet me at 5 p.m. Then we eat.", "Meet me at 5 p.m.|Then we eat."},
+    {"It opens at 9 a.m. Monday to Friday.", "It opens at 9 a.m. Monday to Friday."},
+    {"See No. 5 there. Good.", "See No. 5 there.|Good."},
+    {"No. That is wrong.", "No.|That is wrong."},
+    {"See Fig. 3 below. It shows it.", "See Fig. 3 below.|It shows it."},
+    {"She came on Jan. 3 and left.", "She came on Jan. 3 and left."},
+    {"He lives on St. James Street. Ask him.", "He lives on St. James Street.|Ask him."},
+    {"Apple Inc. makes phones. Ok.", "Apple Inc. makes phones.|Ok."},
+    {"He works at Acme Ltd. It is small.", "He works at Acme Ltd.|It is small."},
+    {"J. K. Rowling wrote it. I read it.", "J. K. Rowling wrote it.|I read it."},
+    {"George W. Bush spoke. We listened.", "George W. Bush spoke.|We listened."},
+    {"We need a plan B. The first failed.", "We need a plan B.|The first failed."},
+    {"She has a Ph.D. in physics. Wow.", "She has a Ph.D. in physics.|Wow."},
+    {"Well... maybe. Or not.", "Well... maybe.|Or not."},
+    {"Wait\xE2\x80\xA6 what? Yes.", "Wait\xE2\x80\xA6 what?|Yes."},
+    {"I wonder... The end is near.", "I wonder... The end is near."},
+    {"Really?! Yes!! Ok...", "Really?!|Yes!!|Ok..."},
+    {"He said \"Stop.\" Then he left.", "He said \"Stop.\"|Then he left."},
+    {"\"Stop!\" he said. We stopped.", "\"Stop!\" he said.|We stopped."},
+    {"\xE2\x80\x9CWhy?\xE2\x80\x9D she asked. Nobody knew.",
+     "\xE2\x80\x9CWhy?\xE2\x80\x9D she asked.|Nobody knew."},
+    {"He said \xE2\x80\x9CGo.\xE2\x80\x9D She went.", "He said \xE2\x80\x9CGo.\xE2\x80\x9D|She went."},
+    {"It works (mostly.) Try it.", "It works (mostly.)|Try it."},
+    {"(It is late.) Good night.", "(It is late.)|Good night."},
+    {"Don't stop. It's fine.", "Don't stop.|It's fine."},
+    {"It\xE2\x80\x99s fine. We\xE2\x80\x99ll see.", "It\xE2\x80\x99s fine.|We\xE2\x80\x99ll see."},
+    {"Read https://www.example.com/a/b.html?x=1. Then go.", "Read example.com.|Then go."},
+    {"Open http://localhost:8000 now. Ok.", "Open localhost:8000 now.|Ok."},
+    {"See www.example.org/docs for more.", "See example.org for more."},
+    {"(see https://example.com/x_(y)) and go.", "(see example.com) and go."},
+    {"Is it https://example.com/? Yes.", "Is it example.com?|Yes."},
+    {"Write to jane.doe@example.com. Thanks.", "Write to jane.doe@example.com.|Thanks."},
+    {"Go to example.com today. Bye.", "Go to example.com today.|Bye."},
+    {"Open README.md first. Then main.c.", "Open README.md first.|Then main.c."},
+    {"Node.js and ASP.NET are fine. Yes.", "Node.js and ASP.NET are fine.|Yes."},
+    {"The .NET runtime starts. Ok.", "The .NET runtime starts.|Ok."},
+    {"This is the end.Next one starts.", "This is the end.|Next one starts."},
+    {"Call System.Out for it. Ok.", "Call System.Out for it.|Ok."},
+    {"hello. how are you", "hello.|how are you"},
+    {"What? no. yes!", "What?|no.|yes!"},
+    {"A first line\nA second line", "A first line|A second line"},
+    {"A paragraph that goes\non in small letters.\n\nAnother.",
+     "A paragraph that goes on in small letters.|Another."},
+    {"Ends here.\r\nNext line.\r\n", "Ends here.|Next line."},
+    {"Roses are red,\nViolets are blue.", "Roses are red,|Violets are blue."},
+    {"Temperature is -5 degrees. Cold.", "Temperature is -5 degrees.|Cold."},
+    {"Half of it; the rest later. Ok.", "Half of it; the rest later.|Ok."},
+    {"Is 2 * 3 = 6? Yes, 2*3 is.", "Is 2 * 3 = 6?|Yes, 2*3 is."},
+    {"Ask about AT&T. It is old.", "Ask about AT&T.|It is old."},
+    {"Go on! Don't wait! !", "Go on!|Don't wait!"},
+    {"Stra\xC3\x9F"
+     "e und \xC3\x84rger. Gut.",
+     "Stra\xC3\x9F"
+     "e und \xC3\x84rger.|Gut."},
+    {"\xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82. \xD0\x9A\xD0\xB0\xD0\xBA?",
+     "\xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82.|\xD0\x9A\xD0\xB0\xD0\xBA?"},
+    {"", ""},
+    {" \n\n ", ""},
+    {"...", ""},
+    {"?!", ""},
+    {"- - -", ""},
+};
+
+static const struct sentence_case markup[] = {
+    {"# Title\nText here.", "Title|Text here."},
+    {"## The `make` verb\nsmall letters follow.", "The make verb|small letters follow."},
+    {"This is **bold**, *italic* and ~~gone~~ text.", "This is bold, italic and gone text."},
+    {"**Note:** read it. __Yes__, _now_.", "Note: read it.|Yes, now."},
+    {"Set snake_case_name to 5*4. Ok.", "Set snake_case_name to 5*4.|Ok."},
+    {"***All*** of it. Done.", "All of it.|Done."},
+    {"Read [the guide](https://example.com/a_(b)?c=1 \"title\"). Then go.", "Read the guide.|Then go."},
+    {"See [1] and [^2] there. A fact [3].", "See and there.|A fact."},
+    {"An array a[i] is fine. Ok.", "An array a[i] is fine.|Ok."},
+    {"![A cat](cat.png) Look at it!", "Look at it!"},
+    {"Hello![A cat](cat.png) Look!", "Hello Look!"},
+    {"<https://example.com/x> is it. Ok.", "example.com is it.|Ok."},
+    {"Type `make run` and wait. Ok.", "Type make run and wait.|Ok."},
+    {"Type ``a ` b`` now. Ok.", "Type a b now.|Ok."},
+    {"Use `**kwargs` here. Ok.", "Use **kwargs here.|Ok."},
+    {"Before.\n```c\nint main(void) { return 0; }\n```\nAfter.", "Before.|After."},
+    {"Before:\n\n~~~\nx = 1. y = 2.\n```\nstill code\n~~~\n\nAfter.", "Before:|After."},
+    {"Look:\n````\n```\ncode\n```\n````\nDone.", "Look:|Done."},
+    {"Never closed.\n```\ncode. More code.\n", "Never closed."},
+    {"Prices:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nThat is all.", "Prices:|That is all."},
+    {"1. Open it.\n2. Close it.\n", "1. Open it.|2. Close it."},
+    {"1. open it\n2. close it\n10) lock it", "1. open it|2. close it|10) lock it"},
+    {"- one\n- two\n* three\n+ four\n\xE2\x80\xA2 five", "one|two|three|four|five"},
+    {"Todo:\n- [ ] wash\n- [x] cook", "Todo:|wash|cook"},
+    {"- item that is\n  wrapped here\n- next", "item that is wrapped here|next"},
+    {"> A quote goes\n> on here.\n\nMe.", "A quote goes on here.|Me."},
+    {"Title\n=====\nText.\n\n---\n\nMore.", "Title|Text.|More."},
+    {"Hi \xF0\x9F\x98\x80 there. Bye \xF0\x9F\x91\x8B!", "Hi there.|Bye!"},
+    {"Great!\xF0\x9F\x8E\x89 Let's go.", "Great!|Let's go."},
+    {"Great\xF0\x9F\x8E\x89Let's go.", "Great Let's go."},
+    {"\xF0\x9F\x98\x80\xF0\x9F\x98\x81 \xE2\x9D\xA4\xEF\xB8\x8F", ""},
+    {"A family \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7 here.",
+     "A family here."},
+    {"Flag \xF0\x9F\x87\xA8\xF0\x9F\x87\xB3 and \xF0\x9F\x91\x8D\xF0\x9F\x8F\xBD too.", "Flag and too."},
+    {"1\xEF\xB8\x8F\xE2\x83\xA3 Open it. #\xE2\x83\xA3 Done.", "Open it.|Done."},
+    {"A \xE2\x86\x92 bee. Linux\xE2\x84\xA2 is fine.", "A bee.|Linux is fine."},
+    {"What\xE2\x80\xBC Really\xE2\x81\x89 Yes.", "What!|Really?|Yes."},
+    {"<think>Let me see. Hm.</think>The answer is 4.", "The answer is 4."},
+    {"<think>a < b and </b> so</think>\n\nYes.", "Yes."},
+    {"<thinking>\nHm.\n\n- a\n</thinking>\n\n- One\n- Two", "One|Two"},
+    {"<think>never closed. At all.", ""},
+    {"Sure.</think> Yes.", "Sure.|Yes."},
+    {"<speak><break time=\"1s\"/>hi</speak>", "hi"},
+    {"<speak version=\"1.0\"><prosody rate='fast'>Hello.</prosody> You.</speak>", "Hello.|You."},
+    {"Line one<br>Line two<br/>line three", "Line one|Line two|line three"},
+    {"<p>First.</p><p>Second</p><ul><li>a</li><li>b</li></ul>", "First.|Second|a|b"},
+    {"Un<b>believ</b>able <!-- not. this --> thing.", "Unbelievable thing."},
+    {"<script>var a = 1. b</script>Text. <style>p {}</style>End.", "Text.|End."},
+    {"If a<b and c>d then stop. Ok.", "If a<b and c>d then stop.|Ok."},
+    {"5 < 6 and 7 > 3. Ok.", "5 < 6 and 7 > 3.|Ok."},
+    {"I <3 you. Yes.", "I <3 you.|Yes."},
+    {"Q&amp;A is on. &lt;ok&gt; A&B.", "Q&A is on.|<ok> A&B."},
+    {"Stars \\*are\\* kept. \\# too.", "Stars *are* kept.|# too."},
+    {"[happy] I am glad. [SAD] Oh.", "I am glad.|Oh."},
+    {"Hello.[happy]World is nice.", "Hello.|World is nice."},
+    {"A [note] in brackets. Ok.", "A [note] in brackets.|Ok."},
+    {"bad \xFF\xFE bytes \xC3( here. \xE4\xBD", "bad bytes ( here."},
+    {"nul\x01\x02 and zero\xE2\x80\x8Bwidth. Ok.", "nul and zerowidth.|Ok."},
+    {"[unclosed link (text. Next one.", "[unclosed link (text.|Next one."},
+    {"Text <notclosed attr. Next one.", "Text <notclosed attr.|Next one."},
+};
+
+static const struct sentence_case first_clause[] = {
+    {"Yes, of course. We can.", "Yes, of course.|We can."},
+    {"I am a talking person on this page, and I answer, gladly, what you ask.",
+     "I am a talking person on this page,|and I answer, gladly, what you ask."},
+    {"One two three four five, six seven. Then.", "One two three four five, six seven.|Then."},
+    {"One two three four five six, seven eight. Then, again, one two three four five six seven, end.",
+     "One two three four five six,|seven eight.|Then, again, one two three four five six seven, end."},
+    {"There are in all about 1,000 seats here, so come.",
+     "There are in all about 1,000 seats here,|so come."},
+    {"We all can meet there at 10:30: bring your friends.",
+     "We all can meet there at 10:30:|bring your friends."},
+    {"The answer that I can give \xE2\x80\x94 for now \xE2\x80\x94 is no.",
+     "The answer that I can give \xE2\x80\x94|for now \xE2\x80\x94 is no."},
+    {"This is what I do know; more later.", "This is what I do know;|more later."},
+    {"Well I do not really know... maybe later.", "Well I do not really know...|maybe later."},
+    {"He said \"I do not know that,\" and left.", "He said \"I do not know that,\"|and left."},
+    {"A well-known state-of-the-art thing is it, yes it is.",
+     "A well-known state-of-the-art thing is it,|yes it is."},
+};
+
+static void plain_text(void **state)
+{
+    (void)state;
+    check_cases(plain, sizeof plain / sizeof *plain, &(struct ac_splitter_config){.first_words = 1000});
+}
+
+static void marked_text(void **state)
+{
+    (void)state;
+    check_cases(markup, sizeof markup / sizeof *markup, &(struct ac_splitter_config){.first_words = 1000});
+}
+
+static void first_clause_early(void **state)
+{
+    (void)state;
+    check_cases(first_clause, sizeof first_clause / sizeof *first_clause, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_text),
+        cmocka_unit_test(marked_text),
+        cmocka_unit_test(first_clause_early),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
