@@ -257,23 +257,29 @@ static void count_item(void *arg, const struct ac_item *item)
         c->fn(c->arg, item);
 }
 
-size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, void *arg)
+size_t ac_models_list_engine(struct ac_models *m, const struct ac_handler_info *info, ac_item_fn *fn,
+                             void *arg)
 {
     struct counted counted = {.fn = fn, .arg = arg};
-    const struct ac_handler_info *const *engines;
-    size_t n = ac_config_use(m->cfg, stage, &engines);
-
-    for (size_t i = 0; i < n; i++) {
-        struct slot *s = slot_of(m, engines[i]);
-        if (!s || !engines[i]->list || slot_get(m, s, NULL) != 0)
-            continue;
-        struct ac_env env;
-        env_init(&env, m, s, NULL);
-        int err = engines[i]->list(s->model, s->cfg, &env, count_item, &counted);
-        if (err)
-            ac_log_warn("models", "list_failed", AC_S("engine", s->log_name), AC_S("error", ac_err_name(err)),
-                        AC_S("reason", env.reason));
-        slot_put(s);
-    }
+    struct slot *s = slot_of(m, info);
+    if (!s || !info->list || slot_get(m, s, NULL) != 0)
+        return 0;
+    struct ac_env env;
+    env_init(&env, m, s, NULL);
+    int err = info->list(s->model, s->cfg, &env, count_item, &counted);
+    if (err)
+        ac_log_warn("models", "list_failed", AC_S("engine", s->log_name), AC_S("error", ac_err_name(err)),
+                    AC_S("reason", env.reason));
+    slot_put(s);
     return counted.n;
+}
+
+size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, void *arg)
+{
+    const struct ac_handler_info *const *engines;
+    size_t n = ac_config_use(m->cfg, stage, &engines), listed = 0;
+
+    for (size_t i = 0; i < n; i++)
+        listed += ac_models_list_engine(m, engines[i], fn, arg);
+    return listed;
 }

@@ -33,5 +33,8 @@ const char *ac_instance_reason(const struct ac_instance *inst);
 
 /* What the engines of a stage offer (voices, avatars), in fall-back order. Returns how many. */
 size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, void *arg);
+/* The same for one engine. */
+size_t ac_models_list_engine(struct ac_models *m, const struct ac_handler_info *info, ac_item_fn *fn,
+                             void *arg);
 
 #endif

@@ -1,0 +1,291 @@
+/*
+ * WebSockets: one connection is one session (docs/protocol.md).
+ *
+ * In: frames are put together up to max_message_kb, checked for UTF-8 and rate, and handed to the session.
+ * Out: the session's port copies messages into the outbox on worker threads and wakes the loop, which sends
+ * one message a writable callback. A connection that is being closed has no session any more; its last words
+ * wait in the outbox.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/protocol.h"
+#include "server/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TICK_US = 1000000, GOODBYE_S = 5 };
+
+_Static_assert(AC_OUTBOX_PRE >= LWS_PRE, "room for the frame header");
+
+static const char stopping_text[] = "the server is stopping";
+
+struct conn {
+    struct conn *prev, *next;
+    struct ac_server *server;
+    struct lws *wsi;
+    char id[65];
+    struct ac_session *session; /* NULL once closing */
+    struct ac_outbox out;
+    atomic_bool dirty; /* something was put in or went wrong */
+    int close_code;    /* 0 = open */
+    char close_text[100];
+
+    struct ac_str in;
+    bool in_binary;
+    int64_t heard_us; /* last message */
+    double tokens;    /* messages that may come now */
+    int64_t tokens_us;
+    int64_t scolded_us; /* last error about the rate */
+};
+
+/* ---- out ---- */
+
+static int port_send(void *arg, const char *text, size_t text_len, const char *binary, size_t binary_len)
+{
+    struct conn *c = arg;
+    bool fell_behind = false;
+    int err = ac_outbox_put(&c->out, text, text_len, binary, binary_len, &fell_behind);
+    if (fell_behind)
+        ac_log_warn("server", "slow_reader", AC_S("id", c->id),
+                    AC_I("waiting_bytes", ac_outbox_bytes(&c->out)));
+    if (err != AC_EFULL) {
+        atomic_store(&c->dirty, true);
+        server_wake(c->server);
+    }
+    return err;
+}
+
+static char *error_text(int err, const char *message, size_t *len)
+{
+    return ac_server_message("error", ac_error_data(err, message, 0), len);
+}
+
+static void send_error(struct conn *c, int err, const char *message)
+{
+    size_t len;
+    char *text = error_text(err, message, &len);
+    ac_outbox_put(&c->out, text, len, NULL, 0, NULL);
+    free(text);
+    lws_callback_on_writable(c->wsi);
+}
+
+/* Ends the session, says why (err 0: nothing), closes with the code. */
+static void conn_close(struct conn *c, int code, int err, const char *message)
+{
+    if (c->close_code)
+        return;
+    c->close_code = code;
+    lws_strncpy(c->close_text, message, sizeof c->close_text);
+    if (c->session)
+        ac_session_close(c->session);
+    c->session = NULL;
+    size_t len = 0;
+    char *text = err ? error_text(err, message, &len) : NULL;
+    ac_outbox_close(&c->out, text, len, true);
+    free(text);
+    ac_str_clear(&c->in);
+    ac_log_info("server", "closing", AC_S("id", c->id), AC_I("code", code), AC_S("why", message));
+    lws_callback_on_writable(c->wsi);
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, GOODBYE_S);
+}
+
+int ws_writable(struct lws *wsi, struct pss *pss)
+{
+    struct conn *c = pss->conn;
+    if (!c)
+        return -1;
+    bool room = false;
+    struct ac_outbox_item *item = ac_outbox_take(&c->out, &room);
+    if (item) {
+        enum lws_write_protocol kind = item->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT;
+        int n = lws_write(wsi, item->data, item->len, kind);
+        bool sent = n >= (int)item->len;
+        ac_outbox_item_free(item);
+        if (!sent)
+            return -1;
+    }
+    if (!ac_outbox_empty(&c->out)) {
+        lws_callback_on_writable(wsi);
+    } else if (c->close_code) {
+        lws_close_reason(wsi, (enum lws_close_status)c->close_code, (unsigned char *)c->close_text,
+                         strlen(c->close_text));
+        return -1;
+    }
+    if (room && c->session)
+        ac_session_writable(c->session);
+    return 0;
+}
+
+void ws_woken(struct ac_server *s)
+{
+    int64_t slow_us = (int64_t)s->tuning.slow_s * 1000000;
+    for (struct conn *c = s->conns; c; c = c->next) {
+        if (!atomic_exchange(&c->dirty, false))
+            continue;
+        if (!c->close_code && ac_outbox_overrun(&c->out, ac_now_us(), slow_us))
+            conn_close(c, 1013, AC_ELIMIT, "out_hard_kb: too many messages wait to be read");
+        else
+            lws_callback_on_writable(c->wsi);
+    }
+}
+
+int ws_timer(struct pss *pss)
+{
+    struct conn *c = pss->conn;
+    if (!c)
+        return -1;
+    struct ac_server *s = c->server;
+    int64_t now = ac_now_us();
+    if (c->close_code)
+        return 0;
+    if (ac_outbox_overrun(&c->out, now, (int64_t)s->tuning.slow_s * 1000000))
+        conn_close(c, 1013, AC_ELIMIT, "out_soft_kb: messages are read too slowly");
+    else if (s->cfg->idle_timeout_s && now - c->heard_us > (int64_t)s->cfg->idle_timeout_s * 1000000)
+        conn_close(c, 1001, AC_ELIMIT, "idle_timeout_s: no message came for too long");
+    else
+        lws_set_timer_usecs(c->wsi, TICK_US);
+    return 0;
+}
+
+void ws_goodbye(struct ac_server *s)
+{
+    for (struct conn *c = s->conns; c; c = c->next)
+        conn_close(c, 1001, 0, stopping_text);
+}
+
+/* ---- in ---- */
+
+/* A bucket that holds one second's worth of messages. */
+static bool within_rate(struct conn *c, int64_t now)
+{
+    int rate = c->server->cfg->max_messages_per_s;
+    if (rate <= 0)
+        return true;
+    c->tokens += (double)(now - c->tokens_us) / 1e6 * rate;
+    if (c->tokens > rate)
+        c->tokens = rate;
+    c->tokens_us = now;
+    if (c->tokens < 1)
+        return false;
+    c->tokens -= 1;
+    return true;
+}
+
+static void handle_message(struct conn *c)
+{
+    int64_t now = ac_now_us();
+    c->heard_us = now;
+    if (!within_rate(c, now)) {
+        /* one answer a second, or the errors would be a flood of their own */
+        if (now - c->scolded_us > 1000000) {
+            c->scolded_us = now;
+            send_error(c, AC_ELIMIT, "max_messages_per_s: too many messages, some were dropped");
+        }
+        return;
+    }
+    int err;
+    const char *bytes = c->in.p ? c->in.p : "";
+    if (c->in_binary)
+        err = ac_session_binary(c->session, bytes, c->in.len);
+    else if (!ac_utf8_valid(bytes, c->in.len))
+        err = AC_EUTF8;
+    else
+        err = ac_session_message(c->session, bytes, c->in.len);
+    if (err)
+        send_error(c, err, ac_err_text(err));
+}
+
+int ws_receive(struct lws *wsi, struct pss *pss, const char *bytes, size_t len)
+{
+    struct conn *c = pss->conn;
+    if (!c)
+        return -1;
+    if (c->close_code)
+        return 0;
+    if (lws_is_first_fragment(wsi)) {
+        ac_str_clear(&c->in);
+        c->in_binary = lws_frame_is_binary(wsi);
+    }
+    if (c->in.len + len + lws_remaining_packet_payload(wsi) > (size_t)c->server->cfg->max_message_kb * 1024) {
+        conn_close(c, 1009, AC_ELIMIT, "max_message_kb: the message is too large");
+        return 0;
+    }
+    ac_str_add_n(&c->in, bytes, len);
+    if (!lws_is_final_fragment(wsi))
+        return 0;
+    handle_message(c);
+    if (c->in.cap > 64 << 10)
+        ac_str_free(&c->in);
+    else
+        ac_str_clear(&c->in);
+    return 0;
+}
+
+/* ---- life ---- */
+
+static void replace_older(struct ac_server *s, const char *id)
+{
+    for (struct conn *c = s->conns; c; c = c->next)
+        if (!c->close_code && !strcmp(c->id, id))
+            conn_close(c, WS_CLOSE_REPLACED, AC_ECLOSED, "this session was opened by another connection");
+}
+
+int ws_open(struct ac_server *s, struct lws *wsi, struct pss *pss)
+{
+    char uri[128];
+    struct conn *c = ac_zalloc(sizeof *c);
+    c->server = s;
+    c->wsi = wsi;
+    c->heard_us = c->tokens_us = ac_now_us();
+    c->tokens = s->cfg->max_messages_per_s;
+    ac_outbox_init(&c->out, (size_t)s->cfg->out_soft_kb * 1024, (size_t)s->cfg->out_hard_kb * 1024);
+    /* the path was checked before the upgrade: /ws, /ws/ or /ws/ID */
+    if (lws_hdr_copy(wsi, uri, sizeof uri, WSI_TOKEN_GET_URI) > 4)
+        lws_strncpy(c->id, uri + 4, sizeof c->id);
+    if (*c->id)
+        replace_older(s, c->id);
+    else
+        ac_session_id_random(c->id);
+    c->next = s->conns;
+    if (c->next)
+        c->next->prev = c;
+    s->conns = c;
+    s->n_conns++;
+    pss->conn = c;
+    lws_set_timer_usecs(wsi, TICK_US);
+    if (atomic_load(&s->stopping)) {
+        conn_close(c, 1001, 0, stopping_text);
+        return 0;
+    }
+
+    struct ac_port port = {.arg = c, .send = port_send};
+    int err = ac_session_open(&c->session, s->hub, c->id, &port);
+    if (err) {
+        c->session = NULL;
+        conn_close(c, 1013, err,
+                   err == AC_ELIMIT ? "max_sessions: no free session, try again later" : ac_err_text(err));
+    }
+    return 0;
+}
+
+void ws_closed(struct pss *pss)
+{
+    struct conn *c = pss->conn;
+    if (!c)
+        return;
+    pss->conn = NULL;
+    if (c->session)
+        ac_session_close(c->session);
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->server->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    c->server->n_conns--;
+    ac_outbox_destroy(&c->out);
+    ac_str_free(&c->in);
+    free(c);
+}
