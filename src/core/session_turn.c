@@ -286,15 +286,11 @@ static void watch_task(void *arg)
         session_task_free(t);
         return;
     }
-    int64_t stage_us = sc->stage_timeout_s * INT64_C(1000000) + BUSY_GRACE_US;
-    int64_t turn_us = sc->turn_timeout_s * INT64_C(1000000);
-    bool speaker_stuck = ac_speaker_busy_us(s->speaker) > stage_us;
-    bool answer_stuck = ac_answer_busy_us(s->answer) > turn_us + BUSY_GRACE_US;
-
-    if (speaker_stuck)
+    int64_t speaker_us = ac_speaker_busy_us(s->speaker), answer_us = ac_answer_busy_us(s->answer);
+    if (speaker_us > sc->stage_timeout_s * INT64_C(1000000) + BUSY_GRACE_US)
         snprintf(why, sizeof why, "speech or picture did not come within %d s (session.stage_timeout_s)",
                  sc->stage_timeout_s);
-    else if (answer_stuck || ac_now_us() - s->marks.begin > turn_us)
+    else if (ac_now_us() - s->marks.begin > sc->turn_timeout_s * INT64_C(1000000))
         snprintf(why, sizeof why, "the turn was ended after %d s (session.turn_timeout_s)",
                  sc->turn_timeout_s);
     if (!why[0]) {
@@ -303,11 +299,11 @@ static void watch_task(void *arg)
     }
     session_error(s, AC_ETIMEDOUT, why, s->turn);
     session_stop_turn(s, true);
-    if (speaker_stuck) {
+    if (speaker_us) {
         ac_speaker_free(s->speaker, session_part_gone, s);
         open_speaker(s);
     }
-    if (answer_stuck) {
+    if (answer_us) {
         ac_answer_free(s->answer, session_part_gone, s);
         open_answer(s);
     }
