@@ -259,7 +259,8 @@ int ac_read_file(const char *path, size_t max, char **data, size_t *len)
             err = AC_ELIMIT;
             goto out;
         }
-        cap = (size_t)st.st_size;
+        if (st.st_size) /* files of /proc say 0 and have content */
+            cap = (size_t)st.st_size;
     }
     for (;;) {
         /* one byte more than wanted, to see the end or the excess, and one for the NUL */
