@@ -1,0 +1,139 @@
+/* `avatar-chat serve`: configuration, hub, server; SIGTERM and SIGINT end it cleanly, a second one at once.
+ */
+#include "cli/cli.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/session.h"
+#include "server/server.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GRACE_MS = 5000, REASON_SIZE = 256 };
+
+/* The one thing a signal handler can reach. */
+static _Atomic(struct ac_server *) running;
+
+static void on_signal(int sig)
+{
+    struct ac_server *server = atomic_load(&running);
+
+    (void)sig;
+    if (server)
+        ac_server_stop(server);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+}
+
+static int start_failed(const struct ac_config *cfg, int err, const char *reason)
+{
+    if (err == AC_EADDRINUSE && !strstr(reason, "--port"))
+        return ac_cli_fail("serve", "%s (port %d; --port N takes another)", reason,
+                           ac_config_server(cfg)->port);
+    return ac_cli_fail("serve", "%s", reason[0] ? reason : ac_err_text(err));
+}
+
+static int serve(const struct ac_config *cfg)
+{
+    struct ac_hub *hub = NULL;
+    struct ac_server *server = NULL;
+    char reason[REASON_SIZE] = "";
+    int status = AC_EXIT_FAILED;
+
+    int err = ac_hub_new(&hub, cfg);
+    if (err)
+        return ac_cli_fail("serve", "cannot start: %s", ac_err_text(err));
+    err = ac_server_start(&server, hub, NULL, reason);
+    if (err) {
+        status = start_failed(cfg, err, reason);
+        goto out;
+    }
+    atomic_store(&running, server);
+    catch_signals();
+    err = ac_server_run(server);
+    atomic_store(&running, NULL);
+    if (err)
+        ac_cli_fail("serve", "the server ended: %s", ac_err_text(err));
+    else
+        status = AC_EXIT_OK;
+    ac_server_free(server);
+out:
+    ac_hub_free(hub, GRACE_MS);
+    if (status == AC_EXIT_OK)
+        ac_log_info("server", "stopped");
+    return status;
+}
+
+/* --host and --port are short for --set. */
+static char *as_set(struct ac_cli_list *sets, const char *key, const char *value)
+{
+    char *set = value ? ac_asprintf("%s=%s", key, value) : NULL;
+
+    if (set)
+        ac_cli_list_add(sets, set);
+    return set;
+}
+
+int ac_cli_serve(int argc, char **argv)
+{
+    const char *file = NULL, *host = NULL, *port = NULL;
+    bool print = false, check = false;
+    struct ac_cli_list sets = {0}, words = {0};
+    struct ac_config *cfg = NULL;
+    const struct ac_cli_option options[] = {
+        AC_CLI_OPTION_FILE(&file),
+        {0, "host", "ADDRESS", "Address to listen on (server.host).", NULL, &host, NULL},
+        {'p', "port", "PORT", "Port to listen on (server.port); 0 takes a free one.", NULL, &port, NULL},
+        AC_CLI_OPTION_SET(&sets),
+        {0, "print-config", NULL, "Print every option, its value and where it comes from, and end.", &print,
+         NULL, NULL},
+        {0, "check", NULL, "Only check the configuration, and end.", &check, NULL, NULL},
+    };
+    const struct ac_cli_spec spec = {
+        .command = "serve",
+        .usage = "[-c FILE] [--host ADDRESS] [--port PORT] [--set KEY=VALUE]…",
+        .help = "Serves the chat page, its WebSocket and the REST interface on one port (8000).",
+        .notes = "Ctrl-C ends it. 'avatar-chat config reference' describes every option.",
+        .options = options,
+        .n_options = sizeof options / sizeof *options,
+    };
+    char *set_host = NULL, *set_port = NULL;
+
+    int status = ac_cli_parse(&spec, argc, argv, &words);
+    if (status != AC_CLI_GO)
+        goto out;
+    set_host = as_set(&sets, "server.host", host);
+    set_port = as_set(&sets, "server.port", port);
+    status = ac_cli_load("serve", &cfg, file, &sets, false);
+    if (status != AC_CLI_GO)
+        goto out;
+    if (print) {
+        struct ac_str text = {0};
+        ac_config_print(cfg, &text);
+        status = ac_cli_print("serve", &text);
+        ac_str_free(&text);
+    } else if (check) {
+        puts("the configuration is good");
+        status = AC_EXIT_OK;
+    } else {
+        status = serve(cfg);
+    }
+out:
+    ac_config_free(cfg);
+    ac_cli_list_free(&sets);
+    ac_cli_list_free(&words);
+    free(set_host);
+    free(set_port);
+    return status;
+}
