@@ -1,0 +1,88 @@
+/** What the user has chosen, kept in this browser. */
+import type { Delivery, Prefs } from "@avatar-chat/client";
+import { defineStore } from "pinia";
+import { computed, ref, watch } from "vue";
+import { browserLanguage, type UiLanguage } from "../i18n";
+
+export interface Settings {
+  uiLanguage: "auto" | UiLanguage;
+  theme: "system" | "light" | "dark";
+  delivery: Delivery;
+  subtitles: boolean;
+  volume: number;
+  muted: boolean;
+  rate: number;
+  pitch: number;
+  avatar: string;
+  voice: string;
+  language: string;
+}
+
+export const DEFAULTS: Settings = {
+  uiLanguage: "auto",
+  theme: "system",
+  delivery: "stream",
+  subtitles: true,
+  volume: 1,
+  muted: false,
+  rate: 1,
+  pitch: 1,
+  avatar: "",
+  voice: "",
+  language: "auto",
+};
+
+export const STORAGE_KEY = "avatar-chat.settings";
+const CHOICES: Partial<Record<keyof Settings, readonly unknown[]>> = {
+  uiLanguage: ["auto", "en", "zh-CN"],
+  theme: ["system", "light", "dark"],
+  delivery: ["stream", "clip"],
+};
+const RANGES: Partial<Record<keyof Settings, readonly [number, number]>> = { volume: [0, 1], rate: [0.5, 2], pitch: [0.5, 2] };
+
+/** What is stored, as far as it makes sense; the rest is default. */
+export function readSettings(json: string | null): Settings {
+  let stored: Record<string, unknown> = {};
+  try {
+    stored = JSON.parse(json ?? "{}") ?? {};
+  } catch {
+    /* Someone else's or an old value: defaults. */
+  }
+  const out: Record<string, unknown> = { ...DEFAULTS };
+  for (const key of Object.keys(DEFAULTS) as (keyof Settings)[]) {
+    const value = stored[key];
+    const range = RANGES[key];
+    if (typeof value !== typeof DEFAULTS[key]) continue;
+    if (CHOICES[key] && !CHOICES[key].includes(value)) continue;
+    if (range && !((value as number) >= range[0] && (value as number) <= range[1])) continue;
+    out[key] = value;
+  }
+  return out as unknown as Settings;
+}
+
+export const useSettings = defineStore("settings", () => {
+  const values = ref<Settings>(readSettings(localStorage.getItem(STORAGE_KEY)));
+  const systemDark = ref(false);
+  if (typeof matchMedia === "function") {
+    const query = matchMedia("(prefers-color-scheme: dark)");
+    systemDark.value = query.matches;
+    query.addEventListener("change", (e) => (systemDark.value = e.matches));
+  }
+
+  watch(values, (v) => localStorage.setItem(STORAGE_KEY, JSON.stringify(v)), { deep: true });
+
+  const dark = computed(() => values.value.theme === "dark" || (values.value.theme === "system" && systemDark.value));
+  const uiLanguage = computed<UiLanguage>(() =>
+    values.value.uiLanguage === "auto" ? browserLanguage() : values.value.uiLanguage,
+  );
+  const prefs = computed<Prefs>(() => {
+    const { language, avatar, voice, delivery, rate, pitch } = values.value;
+    return { language, avatar, voice, delivery, rate, pitch };
+  });
+
+  function reset(): void {
+    values.value = { ...DEFAULTS };
+  }
+
+  return { values, dark, uiLanguage, prefs, reset };
+});

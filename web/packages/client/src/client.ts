@@ -1,0 +1,242 @@
+/**
+ * AvatarClient: one conversation over a WebSocket.
+ *
+ * It speaks docs/protocol.md: typed messages out and in, each `video_chunk_meta` paired with the binary frame behind it, a
+ * `ping` when the line is quiet, and reconnection with exponential back-off and jitter under the same session id. It plays
+ * nothing; AvatarPlayer does.
+ */
+import { Emitter } from "./emitter";
+import { SERVER_MESSAGES, type Chunk, type ChunkMeta, type Prefs, type ServerMessages } from "./protocol";
+
+/** `connecting`: first attempt under way. `lost`: was or will be connected, waiting for the next attempt or in it. */
+export type ConnectionStatus = "connecting" | "connected" | "lost" | "closed";
+
+export interface ConnectionEvent {
+  status: ConnectionStatus;
+  /** Milliseconds until the next attempt; 0 while an attempt runs. */
+  retryInMs: number;
+  attempt: number;
+  /** Why the last socket closed, where it is known. */
+  closeCode?: number;
+  reason?: string;
+}
+
+export interface ClientEvents extends ServerMessages {
+  connection: ConnectionEvent;
+  chunk: Chunk;
+  /** The server broke the protocol; the message was dropped. */
+  protocol_error: { message: string };
+}
+
+export interface ClientOptions {
+  /** ws(s)://host/ws ; the session id is added as a path element. */
+  url: string;
+  sessionId?: string;
+  prefs?: Prefs;
+  WebSocket?: typeof WebSocket;
+  backoff?: { firstMs?: number; maxMs?: number; factor?: number };
+  /** Quiet time after which a ping goes out, and time for its answer. */
+  pingMs?: number;
+  pongMs?: number;
+  /** Time for the server's session_ready after the start of an attempt. */
+  openMs?: number;
+  random?: () => number;
+}
+
+const OPEN = 1;
+
+export function newSessionId(): string {
+  const bytes = new Uint8Array(12);
+  crypto.getRandomValues(bytes);
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+export class AvatarClient extends Emitter<ClientEvents> {
+  readonly sessionId: string;
+  status: ConnectionStatus = "closed";
+  private socket: WebSocket | null = null;
+  private prefs: Prefs;
+  private pendingMeta: ChunkMeta | null = null;
+  private attempt = 0;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private openTimer: ReturnType<typeof setTimeout> | undefined;
+  private pingTimer: ReturnType<typeof setInterval> | undefined;
+  private lastHeard = 0;
+  private pingedAt = 0;
+  private wanted = false;
+
+  constructor(private readonly options: ClientOptions) {
+    super();
+    this.sessionId = options.sessionId ?? newSessionId();
+    this.prefs = { ...options.prefs };
+  }
+
+  connect(): void {
+    if (this.wanted) return;
+    this.wanted = true;
+    this.attempt = 0;
+    this.open("connecting");
+    if (typeof window !== "undefined") window.addEventListener("online", this.retryNow);
+  }
+
+  /** Ends the conversation for good (connect() begins it again). */
+  close(): void {
+    this.wanted = false;
+    if (typeof window !== "undefined") window.removeEventListener("online", this.retryNow);
+    this.dropSocket(1000);
+    clearTimeout(this.retryTimer);
+    this.setStatus({ status: "closed", retryInMs: 0, attempt: this.attempt });
+  }
+
+  /** Skips the wait for the next attempt. */
+  readonly retryNow = (): void => {
+    if (!this.wanted || this.socket) return;
+    clearTimeout(this.retryTimer);
+    this.open("lost");
+  };
+
+  /* Each gives false when there is no connection: nothing is sent or kept. */
+
+  text(text: string, idleMs?: number): boolean {
+    return this.send("text", idleMs === undefined ? { text } : { text, idle_ms: Math.round(idleMs) });
+  }
+
+  say(text: string, idleMs?: number): boolean {
+    return this.send("say", idleMs === undefined ? { text } : { text, idle_ms: Math.round(idleMs) });
+  }
+
+  interrupt(): boolean {
+    return this.send("interrupt", {});
+  }
+
+  /** Other choices, from the next turn on; kept and said again after a reconnect. */
+  config(prefs: Prefs): boolean {
+    this.prefs = { ...this.prefs, ...prefs };
+    return this.send("config", prefs);
+  }
+
+  playback(turn: number, heardMs: number): boolean {
+    return this.send("playback", { turn, heard_ms: Math.round(heardMs) });
+  }
+
+  ping(data: Record<string, unknown> = {}): boolean {
+    return this.send("ping", data);
+  }
+
+  private send(type: string, data: object): boolean {
+    if (this.status !== "connected" || this.socket?.readyState !== OPEN) return false;
+    this.socket.send(JSON.stringify({ type, data }));
+    return true;
+  }
+
+  private setStatus(event: ConnectionEvent): void {
+    this.status = event.status;
+    this.emit("connection", event);
+  }
+
+  private open(status: ConnectionStatus): void {
+    const Socket = this.options.WebSocket ?? WebSocket;
+    this.attempt++;
+    this.setStatus({ status, retryInMs: 0, attempt: this.attempt });
+    let socket: WebSocket;
+    try {
+      socket = new Socket(`${this.options.url.replace(/\/$/, "")}/${this.sessionId}`);
+    } catch (e) {
+      this.lost(undefined, String(e));
+      return;
+    }
+    this.socket = socket;
+    this.pendingMeta = null;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", data: this.prefs }));
+    socket.onmessage = (e: MessageEvent) => this.onMessage(e.data);
+    socket.onclose = (e: CloseEvent) => this.lost(e.code, e.reason);
+    this.openTimer = setTimeout(() => this.fail("the server did not answer"), this.options.openMs ?? 10_000);
+    this.lastHeard = Date.now();
+    this.pingedAt = 0;
+    this.pingTimer = setInterval(() => this.watch(), 1000);
+  }
+
+  /** Sends a ping after quiet; gives the socket up when the answer stays out. */
+  private watch(): void {
+    const now = Date.now();
+    if (this.status !== "connected") return;
+    if (this.pingedAt > this.lastHeard) {
+      if (now - this.pingedAt >= (this.options.pongMs ?? 10_000)) this.fail("the connection went silent");
+    } else if (now - this.lastHeard >= (this.options.pingMs ?? 20_000)) {
+      this.pingedAt = now;
+      this.ping();
+    }
+  }
+
+  private fail(reason: string): void {
+    this.dropSocket(4000);
+    this.lost(undefined, reason);
+  }
+
+  private dropSocket(code: number): void {
+    clearTimeout(this.openTimer);
+    clearInterval(this.pingTimer);
+    const socket = this.socket;
+    this.socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(code);
+  }
+
+  private lost(closeCode: number | undefined, reason: string): void {
+    clearTimeout(this.openTimer);
+    clearInterval(this.pingTimer);
+    this.socket = null;
+    this.pendingMeta = null;
+    if (!this.wanted) return;
+    const { firstMs = 500, maxMs = 15_000, factor = 2 } = this.options.backoff ?? {};
+    /* A full server (1013) asks for more patience. */
+    const base = Math.min(maxMs, Math.max(closeCode === 1013 ? 3000 : 0, firstMs * factor ** Math.min(this.attempt, 16)));
+    const retryInMs = Math.round(base * (0.5 + 0.5 * (this.options.random ?? Math.random)()));
+    this.retryTimer = setTimeout(this.retryNow, retryInMs);
+    this.setStatus({ status: "lost", retryInMs, attempt: this.attempt, closeCode, reason });
+  }
+
+  private onMessage(data: string | ArrayBuffer): void {
+    this.lastHeard = Date.now();
+    if (typeof data === "string") this.onText(data);
+    else this.onBinary(data);
+  }
+
+  private onBinary(bytes: ArrayBuffer): void {
+    const meta = this.pendingMeta;
+    this.pendingMeta = null;
+    if (!meta) return this.emit("protocol_error", { message: `binary frame of ${bytes.byteLength} bytes without its meta` });
+    if (meta.size !== bytes.byteLength)
+      return this.emit("protocol_error", { message: `chunk ${meta.chunk}: ${bytes.byteLength} bytes, announced ${meta.size}` });
+    this.emit("chunk", { meta, bytes });
+  }
+
+  private onText(text: string): void {
+    if (this.pendingMeta) {
+      this.emit("protocol_error", { message: `chunk ${this.pendingMeta.chunk}: no binary frame behind its meta` });
+      this.pendingMeta = null;
+    }
+    let message: { type?: string; data?: unknown };
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return this.emit("protocol_error", { message: "not JSON" });
+    }
+    const { type, data = {} } = message;
+    if (type === "video_chunk_meta") {
+      this.pendingMeta = data as ChunkMeta;
+      return;
+    }
+    if (type === "session_ready") this.ready();
+    if (type && SERVER_MESSAGES.has(type)) this.emit(type as keyof ServerMessages, data as never);
+  }
+
+  private ready(): void {
+    clearTimeout(this.openTimer);
+    if (this.status === "connected") return;
+    this.attempt = 0;
+    this.setStatus({ status: "connected", retryInMs: 0, attempt: 0 });
+  }
+}

@@ -1,0 +1,5 @@
+export * from "./client";
+export * from "./connect";
+export * from "./player";
+export * from "./protocol";
+export { DEFAULT_CODECS, supportsStream } from "./mse";

@@ -1,0 +1,92 @@
+/** The messages of docs/protocol.md as types. Server messages are read leniently: unknown types and fields are ignored. */
+
+export type Delivery = "stream" | "clip";
+export type TurnState = "idle" | "listening" | "thinking" | "speaking";
+
+/** What a session may choose; fields left out keep the server's defaults. */
+export interface Prefs {
+  language?: string;
+  avatar?: string;
+  voice?: string;
+  delivery?: Delivery;
+  rate?: number;
+  pitch?: number;
+}
+
+export interface Word {
+  /** Milliseconds from the sentence's start, and how long. */
+  t: number;
+  d: number;
+  /** First UTF-16 unit in the sentence's text, and how many. */
+  s: number;
+  n: number;
+}
+
+export interface SessionReady {
+  session_id: string;
+  version: string;
+  language: string;
+  avatar: string;
+  voice: string;
+  delivery: Delivery;
+  width: number;
+  height: number;
+  fps: number;
+  engines: Record<string, string>;
+}
+
+export interface Sentence {
+  turn: number;
+  seq: number;
+  text: string;
+  start_ms: number;
+  duration_ms: number;
+  words: Word[];
+}
+
+export interface ChunkMeta {
+  turn: number;
+  seq: number;
+  chunk: number;
+  text?: string;
+  size: number;
+  mime: string;
+  codecs: string;
+  init: boolean;
+  first: boolean;
+  last: boolean;
+  start_ms: number;
+  duration_ms: number;
+  idle_ms: number;
+}
+
+export interface Marks {
+  first_token?: number;
+  first_sentence?: number;
+  first_audio?: number;
+  first_frame?: number;
+  first_fragment?: number;
+  done?: number;
+}
+
+export interface ServerMessages {
+  session_ready: SessionReady;
+  state: { state: TurnState; turn: number };
+  text_chunk: { turn: number; chunk: string };
+  text_done: { turn: number; text: string };
+  sentence: Sentence;
+  turn_done: { turn: number; marks: Marks };
+  interrupted: { turn: number | null };
+  degraded: { stage: string; from: string; to: string; reason: string };
+  error: { code: string; message: string; retryable: boolean; turn?: number };
+  pong: unknown;
+}
+
+export const SERVER_MESSAGES: ReadonlySet<string> = new Set<keyof ServerMessages>([
+  "session_ready", "state", "text_chunk", "text_done", "sentence", "turn_done", "interrupted", "degraded", "error", "pong",
+]);
+
+export interface Chunk {
+  meta: ChunkMeta;
+  bytes: ArrayBuffer;
+}
