@@ -293,6 +293,9 @@ int ac_pool_free(struct ac_pool *pool, int grace_ms)
     size_t strands = pool->n_strands;
     /* a spare may have been started after the wait and ended by now */
     all_gone = all_gone && LIST_EMPTY(&pool->live);
+    struct ac_worker *w;
+    LIST_FOREACH(w, &pool->live, link)
+    pthread_detach(w->thread); /* nobody will be there to join it */
     pthread_mutex_unlock(&pool->lock);
     if (!all_gone) {
         ac_log_error("pool", "workers are stuck", AC_I("grace_ms", grace_ms),

@@ -41,7 +41,8 @@ struct ac_pool_stats {
 int ac_pool_new(struct ac_pool **pool, const struct ac_pool_config *cfg);
 /*
  * Runs what is ready, drops delayed tasks, joins the workers. Strands must be freed before. Waits at most
- * grace_ms for a stuck worker, then leaves it (and leaks the pool) and returns AC_EBUSY.
+ * grace_ms for a stuck worker, then leaves it (and leaks the pool, which must not be freed again) and
+ * returns AC_EBUSY. Not to be called from a task.
  */
 int ac_pool_free(struct ac_pool *pool, int grace_ms);
 struct ac_pool_stats ac_pool_stats(const struct ac_pool *pool);
@@ -54,7 +55,7 @@ struct ac_strand *ac_strand_new(struct ac_pool *pool, const char *name, bool wai
  * AC_ECLOSED after ac_strand_close.
  */
 int ac_strand_post(struct ac_strand *s, int64_t start_us, int64_t deadline_us, ac_task_fn *fn, void *arg);
-/* Refuses new posts and drops those not started. What runs goes on. */
+/* Refuses new posts and drops those not started (their arg stays whoever owns it). What runs goes on. */
 void ac_strand_close(struct ac_strand *s);
 /*
  * Drops the caller's hold; memory goes when the running task has ended. `done(arg)` (may be NULL) is called
