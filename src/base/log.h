@@ -40,16 +40,16 @@ bool ac_log_enabled(enum ac_log_level level);
 void ac_log_write(enum ac_log_level level, const char *at, const char *event,
                   const struct ac_log_field *fields, size_t n);
 
-#define AC_LOG(level, at, event, ...) \
-    do { \
-        if (ac_log_enabled(level)) { \
-            const struct ac_log_field ac_log_f_[] = {{.key = NULL}, ##__VA_ARGS__}; \
-            ac_log_write(level, at, event, ac_log_f_ + 1, sizeof ac_log_f_ / sizeof *ac_log_f_ - 1); \
-        } \
+#define AC_LOG(level, at, event, ...)                                                                        \
+    do {                                                                                                     \
+        if (ac_log_enabled(level)) {                                                                         \
+            const struct ac_log_field ac_log_f_[] = {{.key = NULL}, ##__VA_ARGS__};                          \
+            ac_log_write(level, at, event, ac_log_f_ + 1, sizeof ac_log_f_ / sizeof *ac_log_f_ - 1);         \
+        }                                                                                                    \
     } while (0)
 #define ac_log_error(at, event, ...) AC_LOG(AC_LOG_ERROR, at, event, ##__VA_ARGS__)
-#define ac_log_warn(at, event, ...) AC_LOG(AC_LOG_WARN, at, event, ##__VA_ARGS__)
-#define ac_log_info(at, event, ...) AC_LOG(AC_LOG_INFO, at, event, ##__VA_ARGS__)
+#define ac_log_warn(at, event, ...)  AC_LOG(AC_LOG_WARN, at, event, ##__VA_ARGS__)
+#define ac_log_info(at, event, ...)  AC_LOG(AC_LOG_INFO, at, event, ##__VA_ARGS__)
 #define ac_log_debug(at, event, ...) AC_LOG(AC_LOG_DEBUG, at, event, ##__VA_ARGS__)
 
 #endif

@@ -7,11 +7,11 @@
 
 #include <stddef.h>
 
-void *ac_alloc(size_t size);                      /* not zeroed; aborts */
-void *ac_zalloc(size_t size);                     /* zeroed; aborts */
+void *ac_alloc(size_t size);                            /* not zeroed; aborts */
+void *ac_zalloc(size_t size);                           /* zeroed; aborts */
 void *ac_realloc_array(void *p, size_t n, size_t size); /* aborts, also on overflow */
-void *ac_try_alloc(size_t size);                  /* NULL when there is none */
-char *ac_strdup(const char *s);                   /* NULL gives NULL */
+void *ac_try_alloc(size_t size);                        /* NULL when there is none */
+char *ac_strdup(const char *s);                         /* NULL gives NULL */
 char *ac_strndup(const char *s, size_t n);
 char *ac_asprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Resident size of the process in bytes (from /proc), 0 when unknown. */

@@ -34,7 +34,7 @@ struct ac_pool_config {
 
 struct ac_pool_stats {
     int workers, spares, waiting_threads;
-    size_t ready, delayed;  /* tasks */
+    size_t ready, delayed; /* tasks */
     uint64_t done, stalls;
 };
 

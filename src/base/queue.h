@@ -14,7 +14,7 @@
 enum ac_queue_policy { AC_QUEUE_REFUSE = 1, AC_QUEUE_DROP_OLDEST };
 
 struct ac_queue_limits {
-    size_t max_items;        /* 0 = none of its kind */
+    size_t max_items; /* 0 = none of its kind */
     size_t max_bytes;
     int64_t max_duration_us; /* of speech */
     enum ac_queue_policy policy;
@@ -37,8 +37,8 @@ void ac_queue_free(struct ac_queue *q); /* drops what is in it; NULL is fine */
 int ac_queue_push(struct ac_queue *q, struct ac_frame *f);
 struct ac_frame *ac_queue_pop(struct ac_queue *q); /* NULL when empty */
 bool ac_queue_full(const struct ac_queue *q);
-void ac_queue_clear(struct ac_queue *q);           /* drops all items */
-void ac_queue_close(struct ac_queue *q);           /* later pushes give AC_ECLOSED; items stay */
+void ac_queue_clear(struct ac_queue *q); /* drops all items */
+void ac_queue_close(struct ac_queue *q); /* later pushes give AC_ECLOSED; items stay */
 struct ac_queue_stats ac_queue_stats(const struct ac_queue *q);
 
 #endif

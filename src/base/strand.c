@@ -126,7 +126,7 @@ static void close_locked(struct ac_strand *s)
     struct ac_task *t;
     s->closed = true;
     while ((t = TAILQ_FIRST(&s->delayed)))
-        drop_delayed(s->pool, t);
+        drop_delayed(s->pool, t); // NOLINT(clang-analyzer-unix.Malloc): it does not follow tqe_prev
     while ((t = TAILQ_FIRST(&s->ready))) {
         TAILQ_REMOVE(&s->ready, t, link);
         s->pool->n_ready--;

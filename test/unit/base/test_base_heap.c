@@ -45,7 +45,7 @@ static void test_against_sorting(void **state)
         expected[n++] = &nodes[i];
     }
     assert_int_equal(h.n, n);
-    qsort(expected, n, sizeof *expected, compare);
+    qsort(expected, n, sizeof(struct ac_heap_node *), compare);
     for (size_t i = 0; i < n; i++) {
         assert_ptr_equal(ac_heap_top(&h), expected[i]);
         ac_heap_remove(&h, expected[i]);
