@@ -43,28 +43,30 @@ struct turn *speaker_turn(struct ac_speaker *sp)
     return t;
 }
 
+/*
+ * Posts under the lock: the strands are freed one after the other, and the one that still runs must not post
+ * to the one that is gone.
+ */
 void kick_voice(struct ac_speaker *sp)
 {
     pthread_mutex_lock(&sp->lock);
-    bool post = !sp->voice_posted;
-    sp->voice_posted = true;
-    pthread_mutex_unlock(&sp->lock);
-    if (post)
+    if (!sp->voice_posted && !sp->closing) {
+        sp->voice_posted = true;
         ac_strand_post(sp->voice_strand, 0, ac_now_us(), voice_task, sp);
+    }
+    pthread_mutex_unlock(&sp->lock);
 }
 
 void kick_render(struct ac_speaker *sp, int64_t start_us, int64_t deadline_us)
 {
-    if (start_us) { /* a timed wake-up stands beside the kicks of the voice */
-        ac_strand_post(sp->render_strand, start_us, deadline_us, render_task, sp);
-        return;
-    }
     pthread_mutex_lock(&sp->lock);
-    bool post = !sp->render_posted;
-    sp->render_posted = true;
-    pthread_mutex_unlock(&sp->lock);
-    if (post)
+    if (start_us && !sp->closing) { /* a timed wake-up stands beside the kicks of the voice */
+        ac_strand_post(sp->render_strand, start_us, deadline_us, render_task, sp);
+    } else if (!sp->render_posted && !sp->closing) {
+        sp->render_posted = true;
         ac_strand_post(sp->render_strand, 0, deadline_us ? deadline_us : ac_now_us(), render_task, sp);
+    }
+    pthread_mutex_unlock(&sp->lock);
 }
 
 void engines_close(struct engines *e)
@@ -293,6 +295,9 @@ void ac_speaker_free(struct ac_speaker *sp, ac_task_fn *done, void *arg)
     ac_speaker_stop(sp);
     sp->done = done;
     sp->done_arg = arg;
+    pthread_mutex_lock(&sp->lock);
+    sp->closing = true;
+    pthread_mutex_unlock(&sp->lock);
     struct ac_strand *voice = sp->voice_strand, *render = sp->render_strand;
     ac_strand_free(voice, strand_gone, sp);
     ac_strand_free(render, strand_gone, sp);

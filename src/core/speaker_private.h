@@ -93,9 +93,10 @@ struct ac_speaker {
 
     pthread_mutex_t sink_lock;
     pthread_mutex_t lock;
-    struct turn *turn;             /* lock (and sink_lock to change it) */
-    struct ac_speaker_config scfg; /* lock */
-    bool voice_posted, render_posted;
+    struct turn *turn;                /* lock (and sink_lock to change it) */
+    struct ac_speaker_config scfg;    /* lock */
+    bool voice_posted, render_posted; /* lock */
+    bool closing;                     /* lock: nothing is posted any more */
     int strands_left;
     ac_task_fn *done;
     void *done_arg;
