@@ -1,0 +1,334 @@
+/*
+ * The avatar engine `character`: a drawn person, POSE in, PICTURE out.
+ *
+ * A person is a folder avatars/ID with a rig (avatar.yaml, character_rig.h) and a drawing (character.svg).
+ * For each size that sessions ask for the drawing is rasterised once into a sheet (character_sheet.h), shared
+ * by all of them. A frame then takes a third of a millisecond: character_motion.h turns the pose into a face,
+ * character_face.h warps the sheet's still picture and draws eyes and mouth on it.
+ *
+ * The model holds the sheets, counted, under a lock; one that nobody uses stays until another size or person
+ * is asked for. An instance holds its sheet and the motion's memory, less than a kilobyte.
+ */
+#include "avatar/character_motion.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DEFAULT_SIDE = 512,
+    MIN_SIDE = 64,
+    MAX_SIDE = 1920,
+    DEFAULT_FPS = 25,
+    MAX_AVATARS = 64,
+    MAX_ID = 63,
+};
+
+struct config {
+    char *id;
+};
+
+struct shared_sheet {
+    struct shared_sheet *next;
+    struct ac_char_rig *rig;
+    struct ac_char_sheet *sheet;
+    int users;
+};
+
+struct model {
+    pthread_mutex_t lock;
+    bool have_lock;
+    struct shared_sheet *sheets;
+};
+
+struct instance {
+    struct model *model;
+    struct shared_sheet *shared;
+    struct ac_char_motion motion;
+    int frame_us;
+};
+
+static const struct ac_option OPTIONS[] = {
+    AC_OPTION_STRING(struct config, id, "id", "lin", 0,
+                     "The person shown when a session names none: a folder in avatars/."),
+    AC_OPTIONS_END,
+};
+
+/* ---- the people that exist ---- */
+
+struct names {
+    char *name[MAX_AVATARS];
+    size_t n;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool id_is_safe(const char *id)
+{
+    size_t n = strlen(id);
+    return n > 0 && n <= MAX_ID && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+static void add_folder(struct names *names, const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *e;
+    while (dir && (e = readdir(dir)) && names->n < MAX_AVATARS) {
+        if (!id_is_safe(e->d_name))
+            continue;
+        size_t i = 0;
+        while (i < names->n && strcmp(names->name[i], e->d_name) != 0)
+            i++;
+        char *rig = ac_asprintf("%s/%s/avatar.yaml", folder, e->d_name);
+        FILE *f = i == names->n ? fopen(rig, "r") : NULL;
+        free(rig);
+        if (!f)
+            continue;
+        fclose(f);
+        names->name[names->n++] = ac_strdup(e->d_name);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static void find_names(struct names *names, const struct ac_env *env)
+{
+    add_folder(names, "avatars");
+    for (const char *const *d = env->data_dirs; d && *d; d++) {
+        char *folder = ac_asprintf("%s/avatars", *d);
+        add_folder(names, folder);
+        free(folder);
+    }
+    qsort(names->name, names->n, sizeof *names->name, by_name);
+}
+
+static void free_names(struct names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        free(names->name[i]);
+}
+
+static char *folder_of(const struct ac_env *env, const char *id)
+{
+    char *rel = ac_asprintf("avatars/%s/avatar.yaml", id);
+    char *path = id_is_safe(id) ? ac_env_path(env, rel) : NULL;
+    free(rel);
+    if (path)
+        *strrchr(path, '/') = '\0';
+    return path;
+}
+
+static int no_such(struct ac_env *env, const char *id)
+{
+    struct names names = {.n = 0};
+    struct ac_str list = {0};
+    int err;
+    find_names(&names, env);
+    for (size_t i = 0; i < names.n; i++)
+        ac_str_addf(&list, "%s%s", i ? ", " : "", names.name[i]);
+    if (names.n)
+        err = ac_env_fail(env, AC_ENOENT, "no avatar '%.64s': avatars are %s", id, list.p);
+    else
+        err = ac_env_fail(env, AC_ENOENT,
+                          "no avatar '%.64s': there is no avatars/ID/avatar.yaml below this folder "
+                          "or a data directory",
+                          id);
+    ac_str_free(&list);
+    free_names(&names);
+    return err;
+}
+
+/* ---- sheets, shared ---- */
+
+static void free_shared(struct shared_sheet *s)
+{
+    if (!s)
+        return;
+    ac_char_sheet_free(s->sheet);
+    ac_char_rig_free(s->rig);
+    free(s);
+}
+
+/* With the lock held. */
+static void drop_unused(struct model *m)
+{
+    for (struct shared_sheet **p = &m->sheets; *p;) {
+        struct shared_sheet *s = *p;
+        if (s->users) {
+            p = &s->next;
+            continue;
+        }
+        *p = s->next;
+        free_shared(s);
+    }
+}
+
+static int make_shared(struct shared_sheet **out, const char *id, int width, int height, struct ac_env *env)
+{
+    char *folder = folder_of(env, id);
+    if (!folder)
+        return no_such(env, id);
+    struct shared_sheet *s = ac_zalloc(sizeof *s);
+    int err = ac_char_rig_load(&s->rig, folder, id, env);
+    if (!err)
+        err = ac_char_sheet_new(&s->sheet, s->rig, width, height, env);
+    free(folder);
+    if (err)
+        free_shared(s);
+    else
+        *out = s;
+    return err;
+}
+
+/* The lock is held while a sheet is made, so that two sessions that start together do not make it twice. */
+static int take_sheet(struct model *m, struct shared_sheet **out, const char *id, int width, int height,
+                      struct ac_env *env)
+{
+    int err = 0;
+    pthread_mutex_lock(&m->lock);
+    struct shared_sheet *s = m->sheets;
+    while (s && (strcmp(s->rig->id, id) != 0 || s->sheet->width != width || s->sheet->height != height))
+        s = s->next;
+    if (!s) {
+        drop_unused(m);
+        err = make_shared(&s, id, width, height, env);
+        if (!err) {
+            s->next = m->sheets;
+            m->sheets = s;
+            ac_log_info("avatar", "drawn", AC_S("avatar", id), AC_I("width", width), AC_I("height", height));
+        }
+    }
+    if (!err) {
+        s->users++;
+        *out = s;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return err;
+}
+
+/* ---- the handler ---- */
+
+static int model_open(void *model, const void *cfg, struct ac_env *env)
+{
+    struct model *m = model;
+    (void)cfg;
+    if (pthread_mutex_init(&m->lock, NULL) != 0)
+        return ac_env_fail(env, AC_ENOMEM, "no lock to be had: the system is short of memory");
+    m->have_lock = true;
+    return 0;
+}
+
+static void model_close(void *model)
+{
+    struct model *m = model;
+    if (!m->have_lock)
+        return;
+    drop_unused(m);
+    pthread_mutex_destroy(&m->lock);
+}
+
+static int open_instance(void *inst, void *model, const void *cfg, struct ac_env *env)
+{
+    struct instance *s = inst;
+    const struct config *c = cfg;
+    const struct ac_prefs *p = &env->prefs;
+    const char *id = p->avatar[0] ? p->avatar : c->id;
+    int w = p->width ? p->width : DEFAULT_SIDE, h = p->height ? p->height : w;
+
+    s->model = model;
+    if (w < MIN_SIDE || h < MIN_SIDE || w > MAX_SIDE || h > MAX_SIDE || w % 2 || h % 2 || w > 2 * h ||
+        h > 2 * w)
+        return ac_env_fail(env, AC_EINVAL,
+                           "no picture of %dx%d: sides are even, %d to %d, one at most twice the other", w, h,
+                           MIN_SIDE, MAX_SIDE);
+    s->frame_us = 1000000 / (p->fps > 0 ? p->fps : DEFAULT_FPS);
+    return take_sheet(s->model, &s->shared, id, w, h, env);
+}
+
+static void close_instance(void *inst)
+{
+    struct instance *s = inst;
+    if (!s->shared)
+        return;
+    pthread_mutex_lock(&s->model->lock);
+    s->shared->users--;
+    pthread_mutex_unlock(&s->model->lock);
+}
+
+static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *cancel)
+{
+    struct instance *s = inst;
+    struct ac_char_face face;
+
+    if (!in)
+        return 0;
+    if (ac_cancelled(cancel))
+        return AC_ECANCELED;
+    const struct ac_char_sheet *sheet = s->shared->sheet;
+    struct ac_frame *pic = ac_frame_new_picture(sheet->width, sheet->height);
+    if (!pic)
+        return AC_ENOMEM;
+    pic->turn = in->turn;
+    pic->picture.frame = in->pose.frame;
+    ac_char_motion_step(&s->motion, s->shared->rig, &in->pose, s->frame_us, &face);
+    ac_char_face_draw(sheet, &face, &pic->picture);
+    return out->push(out, pic);
+}
+
+static void reset(void *inst)
+{
+    struct instance *s = inst;
+    memset(&s->motion, 0, sizeof s->motion);
+}
+
+static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg)
+{
+    struct names names = {.n = 0};
+    (void)model;
+    (void)cfg;
+    find_names(&names, env);
+    for (size_t i = 0; i < names.n; i++) {
+        struct ac_char_rig *rig = NULL;
+        char *folder = folder_of(env, names.name[i]);
+        if (folder && ac_char_rig_load(&rig, folder, names.name[i], env) == 0)
+            fn(arg, &(struct ac_item){.id = rig->id,
+                                      .name = rig->name,
+                                      .lang = "",
+                                      .gender = rig->gender,
+                                      .detail = rig->detail});
+        else
+            ac_log_warn("avatar", "left_out", AC_S("avatar", names.name[i]), AC_S("reason", env->reason));
+        ac_char_rig_free(rig);
+        free(folder);
+    }
+    free_names(&names);
+    return 0;
+}
+
+const struct ac_handler_info ac_handler_avatar_character = {
+    .name = "character",
+    .help = "A drawn person from avatars/, animated by the processor alone.",
+    .stage = AC_STAGE_AVATAR,
+    .in = AC_FRAME_POSE,
+    .out = AC_FRAME_PICTURE,
+    .cfg_size = sizeof(struct config),
+    .model_size = sizeof(struct model),
+    .inst_size = sizeof(struct instance),
+    .options = OPTIONS,
+    .model_open = model_open,
+    .model_close = model_close,
+    .open = open_instance,
+    .close = close_instance,
+    .process = process,
+    .reset = reset,
+    .list = list,
+};

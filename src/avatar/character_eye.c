@@ -1,0 +1,139 @@
+/*
+ * The eyes. From back to front: the eyeball with its shading, the iris where the gaze puts it, the upper
+ * lid's shadow on both, the catch light, the lower lid's edge with its lashes, the upper lid's skin, the
+ * upper lashes.
+ *
+ * The upper lid's edge runs from its open to its closed contour. The lid's skin is drawn as it looks closed
+ * and is squeezed, column by column, into the room between its fold and the edge. Lashes ride on the edge and
+ * tip over as it comes down. All vertical measures in the shader are 1/16 texel.
+ */
+#include "avatar/character_face.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    MAX_W = 512 * AC_CHAR_OVERSAMPLE * 2,
+    SOFT = 16 * AC_CHAR_OVERSAMPLE, /* a pixel: how far an edge is spread */
+    SHADOWS = 64,                   /* entries of the lid shadow's table, by texels below the edge */
+};
+
+struct eye {
+    const struct ac_char_patch *patch;
+    const struct ac_char_texel *ball, *iris, *shine, *lid, *lash, *low_lash;
+    int gaze_x, gaze_y, shine_x, shine_y; /* texels */
+    int lash_scale; /* 1/256: texels of the lash drawing a texel of the picture, < 0 tipped over */
+    uint8_t shadow[SHADOWS];
+    struct ac_char_texel dark;
+    /* by column: edges, fold; stretch of the lid's skin (1/256), of its drawing */
+    int16_t top[MAX_W], low[MAX_W], fold[MAX_W], open[MAX_W], low_rest[MAX_W], skin[MAX_W];
+};
+
+static int clamp_int(int v, int lo, int hi)
+{
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+static struct ac_char_texel fetch(const struct ac_char_patch *p, const struct ac_char_texel *t, int x, int y)
+{
+    if ((unsigned)x >= (unsigned)p->w || (unsigned)y >= (unsigned)p->h)
+        return (struct ac_char_texel){0, 0, 0, 0};
+    return t[y * p->w + x];
+}
+
+static void shade_ball(const struct eye *e, int x, int fy, int cover, uint8_t *y, uint8_t *u, uint8_t *v)
+{
+    const struct ac_char_patch *p = e->patch;
+    uint8_t by = *y, bu = *u, bv = *v;
+    int row = fy >> 4, depth = (fy - e->top[x]) >> 4;
+
+    ac_char_over(&by, &bu, &bv, fetch(p, e->ball, x, row), 256);
+    ac_char_over(&by, &bu, &bv, fetch(p, e->iris, x - e->gaze_x, row - e->gaze_y), 256);
+    ac_char_over(&by, &bu, &bv, e->dark, e->shadow[clamp_int(depth, 0, SHADOWS - 1)]);
+    ac_char_over(&by, &bu, &bv, fetch(p, e->shine, x - e->shine_x, row - e->shine_y), 256);
+    *y = (uint8_t)(*y + ((by - *y) * cover >> 8));
+    *u = (uint8_t)(*u + ((bu - *u) * cover >> 8));
+    *v = (uint8_t)(*v + ((bv - *v) * cover >> 8));
+}
+
+static void shade_row(const void *shader, const struct ac_char_row *r)
+{
+    const struct eye *e = shader;
+    const struct ac_char_patch *p = e->patch;
+    int tx = r->tx, ty = r->ty;
+
+    for (int i = 0; i < r->n; i++, tx += r->step_x, ty += r->step_y) {
+        int x = tx >> 16, fy = ty >> 12;
+        if ((unsigned)x >= (unsigned)p->w || (unsigned)(ty >> 16) >= (unsigned)p->h)
+            continue;
+        uint8_t *y = r->y + i, *u = r->u + i, *v = r->v + i;
+        int below = fy - e->top[x], above = e->low[x] - fy, inside = below < above ? below : above;
+        int gap = e->low[x] - e->top[x];
+        if (inside > -SOFT / 2 && gap > 0) {
+            int cover = clamp_int((inside + SOFT / 2) * 256 / SOFT, 0, 256);
+            shade_ball(e, x, fy, gap < SOFT ? cover * gap / SOFT : cover, y, u, v);
+        }
+        ac_char_over(y, u, v, fetch(p, e->low_lash, x, (fy - e->low[x] + e->low_rest[x]) >> 4), 256);
+        if (below < SOFT / 2) {
+            int cover = clamp_int((SOFT / 2 - below) * 256 / SOFT, 0, 256), from_fold = fy - e->fold[x];
+            int drawn = from_fold < 0 ? fy : e->fold[x] + (from_fold * e->skin[x] >> 8);
+            ac_char_over(y, u, v, fetch(p, e->lid, x, drawn >> 4), cover);
+        }
+        ac_char_over(y, u, v, fetch(p, e->lash, x, (e->open[x] + (below * e->lash_scale >> 8)) >> 4), 256);
+    }
+}
+
+static int16_t sixteenth(float texels)
+{
+    return (int16_t)fminf(fmaxf(texels * 16, -32000), 32000);
+}
+
+static void fill_columns(struct eye *e, const struct ac_char_patch *p, float lid, float low_lid)
+{
+    const float *open = p->line[AC_CHAR_EYE_OPEN], *closed = p->line[AC_CHAR_EYE_CLOSED];
+    const float *low = p->line[AC_CHAR_EYE_LOW], *crease = p->line[AC_CHAR_EYE_CREASE];
+
+    for (int x = 0; x < p->w; x++) {
+        float raised = low[x] + (closed[x] - low[x]) * 0.55f * low_lid;
+        float top = open[x] + (closed[x] - open[x]) * lid;
+        float bottom = raised + (closed[x] - raised) * fmaxf(lid, 0);
+        if (top > bottom)
+            top = bottom;
+        float fold = fminf(crease[x] + fminf(lid, 0) * -0.3f * (open[x] - closed[x]), top - 1);
+        e->top[x] = sixteenth(top);
+        e->low[x] = sixteenth(bottom);
+        e->fold[x] = sixteenth(fold);
+        e->open[x] = sixteenth(open[x]);
+        e->low_rest[x] = sixteenth(low[x]);
+        float stretch = fmaxf(closed[x] - crease[x], 1) / fmaxf(top - fold, 1);
+        e->skin[x] = (int16_t)(256 * fminf(stretch, 100));
+    }
+}
+
+void ac_char_eye_draw(struct ac_picture *pic, const struct ac_char_sheet *s, int side,
+                      const struct ac_char_face *face, const struct ac_char_place *at)
+{
+    struct eye e;
+    const struct ac_char_patch *p = &s->eye[side];
+    float lid = face->lid[side], tip = 1 - 1.9f * fmaxf(lid, 0);
+
+    e.patch = p;
+    e.ball = p->part[AC_CHAR_EYEBALL];
+    e.iris = p->part[AC_CHAR_IRIS];
+    e.shine = p->part[AC_CHAR_SHINE];
+    e.lid = p->part[AC_CHAR_LID];
+    e.lash = p->part[AC_CHAR_LASH_UPPER];
+    e.low_lash = p->part[AC_CHAR_LASH_LOWER];
+    e.gaze_x = (int)lrintf(face->gaze_x * p->texels);
+    e.gaze_y = (int)lrintf(face->gaze_y * p->texels);
+    e.shine_x = (int)lrintf(face->gaze_x * p->texels * 0.35f);
+    e.shine_y = (int)lrintf(face->gaze_y * p->texels * 0.35f);
+    if (fabsf(tip) < 0.3f)
+        tip = tip < 0 ? -0.3f : 0.3f;
+    e.lash_scale = (int)(256 / tip);
+    e.dark = ac_char_texel_rgb(0x2a1512);
+    for (int i = 0; i < SHADOWS; i++)
+        e.shadow[i] = (uint8_t)(150 * expf(-(float)i / (4.5f * p->texels)));
+    fill_columns(&e, p, fminf(fmaxf(lid, -0.4f), 1), fminf(fmaxf(face->low_lid, 0), 1));
+    ac_char_tile_draw(pic, p, at, shade_row, &e);
+}

@@ -1,0 +1,68 @@
+/*
+ * Drawing one frame: the still picture warped by the face's motions, then eyes and mouth drawn onto it, each
+ * as a small tile that follows the warp.
+ *
+ * A tile is shaded row by row in texels of its patch. Eyes and lips are not stored picture by picture: their
+ * contours are computed for the face to be shown, and each texel column of the drawn parts is shifted and
+ * stretched between them. So every opening of lids and lips is continuous, and the resting face is the
+ * drawing itself.
+ *
+ * No state; any thread, for different pictures at the same time.
+ */
+#ifndef AC_AVATAR_CHARACTER_FACE_H
+#define AC_AVATAR_CHARACTER_FACE_H
+
+#include "avatar/character_sheet.h"
+
+/* All that a frame shows. */
+struct ac_char_face {
+    float motion[AC_CHAR_FIELDS]; /* JAW and WIDE are set from the mouth by ac_char_face_draw */
+    float lid[2];                 /* 0 open, 1 closed, to -0.4 wide open */
+    float low_lid;                /* 0 rest … 1 raised, as in a laugh */
+    float gaze_x, gaze_y;         /* drawing units that the irises move right, down */
+    float smile;                  /* of the lips: -1 corners down … 1 up */
+    struct ac_mouth mouth;        /* in range, see ac_char_mouth_clamp */
+};
+
+/* Draws the whole of pic, which has the sheet's size. */
+void ac_char_face_draw(const struct ac_char_sheet *sheet, const struct ac_char_face *face,
+                       struct ac_picture *pic);
+
+/* Brings every value into its range; what is no number becomes 0. */
+struct ac_mouth ac_char_mouth_clamp(const struct ac_mouth *mouth);
+
+/* ---- between character_face.c, character_eye.c and character_mouth.c ---- */
+
+/* One row of a tile. Texel coordinates are 16.16 fixed-point, of the first pixel and from pixel to pixel. */
+struct ac_char_row {
+    int n;
+    int tx, ty, step_x, step_y;
+    uint8_t *y, *u, *v; /* n each, one chroma value a pixel */
+};
+typedef void ac_char_shade_fn(const void *shader, const struct ac_char_row *row);
+
+/* Where a patch lies in the picture: texel = a·pixel + b. */
+struct ac_char_place {
+    float xx, xy, x0, yx, yy, y0;
+};
+void ac_char_tile_draw(struct ac_picture *pic, const struct ac_char_patch *patch,
+                       const struct ac_char_place *at, ac_char_shade_fn *shade, const void *shader);
+
+void ac_char_eye_draw(struct ac_picture *pic, const struct ac_char_sheet *sheet, int side,
+                      const struct ac_char_face *face, const struct ac_char_place *at);
+void ac_char_mouth_draw(struct ac_picture *pic, const struct ac_char_sheet *sheet,
+                        const struct ac_char_face *face, const struct ac_char_place *at);
+/* What the mouth's shape does to the skin around it: drop of the chin, spread of the corners. */
+void ac_char_mouth_motion(const struct ac_char_rig *rig, const struct ac_char_face *face, float *jaw,
+                          float *wide);
+
+/* dst = src over dst, with src's coverage scaled by cover (0…256). */
+static inline void ac_char_over(uint8_t *y, uint8_t *u, uint8_t *v, struct ac_char_texel t, int cover)
+{
+    int a = t.a * cover >> 8, keep = 256 - a - (a >> 7);
+    *y = (uint8_t)((t.y * cover + *y * keep) >> 8);
+    *u = (uint8_t)((t.u * cover + *u * keep) >> 8);
+    *v = (uint8_t)((t.v * cover + *v * keep) >> 8);
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* See character_warp.h. Displacements are fixed-point here: 1/128 pixel, weights 0…128, so sums stay below
+ * 2^15. */
+#include "avatar/character_warp.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The sanitisers' start-up code cannot run before the choice of a clone is made. */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#define CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define CLONES
+#endif
+
+enum { ONE = 128, LANES = 16, MAX_NODES = AC_CHAR_MAX_SIDE / AC_CHAR_CELL + 3 };
+
+typedef int16_t vec_i16 __attribute__((vector_size(2 * LANES)));
+typedef uint8_t vec_u8 __attribute__((vector_size(LANES)));
+
+static const int16_t LANE_NUMBER[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+/*
+ * Sixteen pixels, each the sum of taps `step` bytes apart with hat-shaped weights around its displacement,
+ * which goes from d0 to d1 over 1 << width_log2 pixels.
+ */
+#define INTERPOLATE(dst, src, step, d0, d1, width_log2)                                                      \
+    do {                                                                                                     \
+        int lo_ = ((d0) < (d1) ? (d0) : (d1)) >> 7, hi_ = ((d0) > (d1) ? (d0) : (d1)) >> 7;                  \
+        vec_i16 at_ = lanes * (int16_t)((d1) - (d0));                                                        \
+        at_ = (at_ >> (width_log2)) + (int16_t)((d0)-lo_ * ONE);                                             \
+        vec_i16 sum_ = {0};                                                                                  \
+        sum_ += ONE / 2;                                                                                     \
+        const uint8_t *p_ = (src) + (intptr_t)lo_ * (step);                                                  \
+        for (int k_ = lo_; k_ <= hi_ + 1; k_++, p_ += (step)) {                                              \
+            vec_u8 in_;                                                                                      \
+            memcpy(&in_, p_, LANES);                                                                         \
+            vec_i16 far_ = at_ < 0;                                                                          \
+            far_ = (at_ ^ far_) - far_;                                                                      \
+            vec_i16 weight_ = ONE - far_;                                                                    \
+            weight_ &= weight_ > 0;                                                                          \
+            sum_ += weight_ * __builtin_convertvector(in_, vec_i16);                                         \
+            at_ -= ONE;                                                                                      \
+        }                                                                                                    \
+        vec_u8 out_ = __builtin_convertvector(sum_ >> 7, vec_u8);                                            \
+        memcpy((dst), &out_, LANES);                                                                         \
+    } while (0)
+
+/* One row of 16-pixel pieces: n pieces of 1 << width_log2 pixels each, displaced by d[0…n]. */
+CLONES static void row_pass(uint8_t *dst, const uint8_t *src, int step, const int16_t *d, int n,
+                            int width_log2)
+{
+    vec_i16 lanes;
+    memcpy(&lanes, LANE_NUMBER, sizeof lanes);
+    int width = 1 << width_log2;
+    for (int c = 0; c < n; c++)
+        INTERPOLATE(dst + c * width, src + c * width, step, d[c], d[c + 1], width_log2);
+}
+
+/* The displacements of one row between two rows of nodes, as fixed-point. */
+static void lerp_nodes(int16_t *out, const float *a, const float *b, int n, float t, float scale)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = (int16_t)lrintf((a[i] + (b[i] - a[i]) * t) * scale);
+}
+
+void ac_char_warp(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int width, int height,
+                  const struct ac_char_grid *grid, int shift)
+{
+    uint8_t buffer[AC_CHAR_MAX_SIDE + 4 * AC_CHAR_PAD + 2 * LANES];
+    uint8_t line[AC_CHAR_MAX_SIDE + 2 * LANES];
+    uint8_t *mid = buffer + 2 * AC_CHAR_PAD;
+    int16_t dx[MAX_NODES], dy[MAX_NODES];
+    int cell = AC_CHAR_CELL >> shift, cell_log2 = 4 - shift, pad = AC_CHAR_PAD >> shift;
+    float scale = (float)(ONE >> shift);
+
+    for (int y = 0; y < height; y++) {
+        const uint8_t *in = src + (intptr_t)y * src_stride;
+        uint8_t *out = dst + (intptr_t)y * dst_stride;
+        int r = y / cell, first = grid->first[r], end = grid->end[r];
+        if (first >= end) {
+            memcpy(out, in, (size_t)width);
+            continue;
+        }
+        const float *ax = grid->dx + r * grid->cols, *ay = grid->dy + r * grid->cols;
+        float t = (float)(y % cell) / (float)cell;
+        int n = end - first, x0 = first * cell, x1 = end * cell < width ? end * cell : width;
+        lerp_nodes(dx, ax + first, ax + grid->cols + first, n + 1, t, scale);
+        lerp_nodes(dy, ay + first, ay + grid->cols + first, n + 1, t, scale);
+        memcpy(mid + x0 - pad, in + x0 - pad, (size_t)pad);
+        row_pass(mid + x0, in + x0, src_stride, dy, n, cell_log2);
+        memcpy(mid + end * cell, in + end * cell, (size_t)pad);
+        row_pass(line, mid + x0, 1, dx, n, cell_log2);
+        memcpy(out, in, (size_t)x0);
+        memcpy(out + x0, line, (size_t)(x1 - x0));
+        memcpy(out + x1, in + x1, (size_t)(width - x1));
+    }
+}
