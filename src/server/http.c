@@ -257,20 +257,21 @@ int http_request(struct ac_server *s, struct lws *wsi, struct pss *pss, const ch
 }
 
 /* Answers in one go, before the connection is closed: it never became a WebSocket. */
-static int refuse_upgrade(struct ac_server *s, struct lws *wsi, struct pss *pss, int status,
-                          const char *detail)
+static int refuse_upgrade(struct ac_server *s, struct lws *wsi, int status, const char *detail)
 {
-    pss->req = request_new(s, wsi, "", false);
-    if (http_send_problem(wsi, pss, status, NULL, "%s", detail))
+    struct pss pss = {.req = request_new(s, wsi, "", false)}; /* the library has made none yet */
+    struct request *r = pss.req;
+    if (http_send_problem(wsi, &pss, status, NULL, "%s", detail)) {
+        http_closed(&pss);
         return -1;
-    struct request *r = pss->req;
+    }
     memcpy(s->chunk + LWS_PRE, r->body, r->left);
     int sent = lws_write(wsi, s->chunk + LWS_PRE, r->left, LWS_WRITE_HTTP_FINAL);
-    http_closed(pss);
+    http_closed(&pss);
     return sent < 0 ? -1 : 1; /* 1: the library ends the transaction */
 }
 
-int http_check_upgrade(struct ac_server *s, struct lws *wsi, struct pss *pss)
+int http_check_upgrade(struct ac_server *s, struct lws *wsi)
 {
     char upgrade[16], path[128], origin[256], host[256];
     copy_header(wsi, upgrade, sizeof upgrade, WSI_TOKEN_UPGRADE);
@@ -278,16 +279,16 @@ int http_check_upgrade(struct ac_server *s, struct lws *wsi, struct pss *pss)
         return -1;
     copy_header(wsi, path, sizeof path, WSI_TOKEN_GET_URI);
     if (!is_ws_path(path))
-        return refuse_upgrade(s, wsi, pss, 404, "WebSockets are at /ws and /ws/ID");
+        return refuse_upgrade(s, wsi, 404, "WebSockets are at /ws and /ws/ID");
     if (strlen(path) > 4 && !ac_session_id_valid(path + 4))
-        return refuse_upgrade(s, wsi, pss, 400, "a session id is 1 to 64 of A-Z a-z 0-9 _ -");
+        return refuse_upgrade(s, wsi, 400, "a session id is 1 to 64 of A-Z a-z 0-9 _ -");
     copy_header(wsi, host, sizeof host, WSI_TOKEN_HOST);
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) >= (int)sizeof origin)
-        return refuse_upgrade(s, wsi, pss, 403, "the Origin header is too long");
+        return refuse_upgrade(s, wsi, 403, "the Origin header is too long");
     copy_header(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN);
     if (!ac_origin_allowed(origin, host)) {
         ac_log_warn("server", "origin_refused", AC_S("origin", origin), AC_S("host", host));
-        return refuse_upgrade(s, wsi, pss, 403,
+        return refuse_upgrade(s, wsi, 403,
                               "pages of other sites may not connect: Origin and Host name different hosts "
                               "(a proxy in front must pass the Host header on)");
     }

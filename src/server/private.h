@@ -3,8 +3,8 @@
  * (REST, jobs) and ws.c (WebSockets).
  *
  * Everything here belongs to the loop thread but for what is marked `lock` or atomic, the outbox of a
- * connection, and a job's inputs and results, which are the worker's from its post until it is on the done
- * list.
+ * connection, and a job's inputs and results, which are the worker's from its post until it is marked
+ * finished.
  */
 #ifndef AC_SERVER_PRIVATE_H
 #define AC_SERVER_PRIVATE_H
@@ -89,7 +89,7 @@ int http_send_text(struct lws *wsi, struct pss *pss, const char *type, char *own
 int http_send_problem(struct lws *wsi, struct pss *pss, int status, const char *allow, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 /* Refuses a WebSocket upgrade: 0 go on, else the result for the library. */
-int http_check_upgrade(struct ac_server *s, struct lws *wsi, struct pss *pss);
+int http_check_upgrade(struct ac_server *s, struct lws *wsi);
 
 /* ---- api.c ---- */
 

@@ -89,7 +89,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return http_writable(wsi, pss);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return pss ? http_check_upgrade(s, wsi, pss) : -1;
+        return http_check_upgrade(s, wsi);
     case LWS_CALLBACK_CLOSED_HTTP:
         if (pss)
             http_closed(pss);
