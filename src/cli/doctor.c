@@ -150,8 +150,7 @@ static void look_at_stage(struct ac_doctor *d, const struct ac_config *cfg, stru
         int64_t start_us = ac_now_us();
         snprintf(name, sizeof name, "%s.%s", ac_stage_name(stage), engines[i]->name);
         if (ac_instance_open(&inst, models, engines[i], NULL, reason) != 0) {
-            ac_doctor_add(d, "engines", name, AC_DOCTOR_NOTE, "the reason names the remedy",
-                          "does not open: %s", reason);
+            ac_doctor_add(d, "engines", name, AC_DOCTOR_NOTE, NULL, "does not open: %s", reason);
             continue;
         }
         ac_instance_close(inst);
@@ -246,8 +245,8 @@ static void measure(struct ac_doctor *d, const struct ac_config *cfg, struct ac_
     for (int i = 0; i < 2 && !err; i++) /* the second time is warm, as in a server */
         err = ac_talk(cfg, models, pool, &scfg, text, strlen(text), throw_away, NULL, &r);
     if (err || r.errors)
-        ac_doctor_add(d, "speed", "sentence", AC_DOCTOR_PROBLEM, "the reason names the remedy",
-                      "a sentence could not be spoken: %s", r.reason[0] ? r.reason : ac_err_text(err));
+        ac_doctor_add(d, "speed", "sentence", AC_DOCTOR_PROBLEM, NULL, "a sentence could not be spoken: %s",
+                      r.reason[0] ? r.reason : ac_err_text(err));
     else
         report_speed(d, cfg, &r);
     ac_pool_free(pool, GRACE_MS);

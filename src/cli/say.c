@@ -1,8 +1,10 @@
 /*
- * `avatar-chat say`: text in, talking video out. The MP4 goes to FILE.part first, so that a file of the name
- * asked for is always a whole one; a pipe or a device is written as it is.
+ * `avatar-chat say`: text in, talking video out. Fragments go to FILE.part, which becomes an ordinary MP4 of the
+ * name asked for when all is said, so that a file of that name is always a whole one. A pipe or a device gets
+ * the fragments as they come, which play as well.
  */
 #include "cli/cli.h"
+#include "cli/remux.h"
 #include "cli/talk.h"
 
 #include "base/clock.h"
@@ -63,6 +65,12 @@ static size_t first_bad_byte(const char *text, size_t len)
     return len;
 }
 
+static int nothing_to_say(void)
+{
+    return ac_cli_fail("say",
+                       "there is nothing to say in the text: give words, not only emoji, signs or code");
+}
+
 static int check_text(const struct ac_config *cfg, const char *text, size_t len)
 {
     int max = ac_config_server(cfg)->max_text_chars;
@@ -82,7 +90,7 @@ static int check_text(const struct ac_config *cfg, const char *text, size_t len)
             "the text has %zu characters, the limit is %d; shorten it, or raise the limit with --set "
             "server.max_text_chars=%zu",
             chars, max, chars);
-    return 0;
+    return ac_talk_pieces(text, len) ? 0 : nothing_to_say();
 }
 
 /* ---- choices ---- */
@@ -228,16 +236,32 @@ static int output_write(void *arg, const char *data, size_t n)
     return 0;
 }
 
-/* keep: the file is whole. Gives the exit status. */
+/* FILE.part becomes FILE, as an ordinary MP4. */
+static int output_publish(const struct output *o)
+{
+    char *whole = ac_asprintf("%s.tmp", o->part), reason[256];
+    int status = AC_EXIT_OK;
+
+    if (ac_remux(o->part, whole, reason) != 0)
+        status = ac_cli_fail("say", "cannot write '%s': %s", o->path, reason);
+    else if (rename(whole, o->path) != 0)
+        status = ac_cli_fail("say", "cannot write '%s': %s", o->path, strerror(errno));
+    if (status != AC_EXIT_OK)
+        unlink(whole);
+    free(whole);
+    return status;
+}
+
+/* keep: all was written. Gives the exit status. */
 static int output_close(struct output *o, bool keep)
 {
     int status = AC_EXIT_OK;
 
     if (o->fd != STDOUT_FILENO && close(o->fd) != 0 && keep)
         status = ac_cli_fail("say", "cannot write '%s': %s", o->path, strerror(errno));
-    if (o->part && keep && status == AC_EXIT_OK && rename(o->part, o->path) != 0)
-        status = ac_cli_fail("say", "cannot write '%s': %s", o->path, strerror(errno));
-    if (o->part && (!keep || status != AC_EXIT_OK))
+    if (o->part && keep && status == AC_EXIT_OK)
+        status = output_publish(o);
+    if (o->part)
         unlink(o->part);
     free(o->part);
     return status;
@@ -250,8 +274,7 @@ static int report(const struct output *o, int err, const struct ac_talk_result *
     if (o->error)
         return ac_cli_fail("say", "cannot write '%s': %s", o->path, strerror(o->error));
     if (err == AC_EEMPTY)
-        return ac_cli_fail("say",
-                           "there is nothing to say in the text: give words, not only emoji, signs or code");
+        return nothing_to_say();
     if (err)
         return ac_cli_fail("say", "%s", r->reason[0] ? r->reason : ac_err_text(err));
     fprintf(stderr, "%s: %.1f s of video, made in %.2f s\n",

@@ -10,6 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t ac_talk_pieces(const char *text, size_t len)
+{
+    struct ac_splitter *splitter = ac_splitter_new(&(struct ac_splitter_config){0});
+    struct ac_sentence s;
+    size_t n = 0;
+
+    ac_splitter_feed(splitter, text, len);
+    ac_splitter_finish(splitter);
+    for (; ac_splitter_next(splitter, &s); n++)
+        free(s.text);
+    ac_splitter_free(splitter);
+    return n;
+}
+
 struct talk {
     ac_talk_write *write;
     void *arg;

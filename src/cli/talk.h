@@ -17,6 +17,9 @@ struct ac_talk_result {
     struct ac_speaker_times times;
 };
 
+/* How many pieces there are to speak in a UTF-8 text; 0: only emoji, signs or code. */
+size_t ac_talk_pieces(const char *text, size_t len);
+
 /* Takes the next bytes of the MP4; called from a worker, one call at a time. Non-zero ends it all. */
 typedef int ac_talk_write(void *arg, const char *data, size_t n);
 
