@@ -7,6 +7,7 @@
  */
 #include "avatarchat/err.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/bench_stats.h"
 #include "clip.h"
@@ -206,6 +207,7 @@ int main(int argc, char **argv)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
+    ac_log_setup(AC_LOG_WARN, AC_LOG_LOGFMT, 2);
     err = ac_config_load(&cfg, NULL, NULL, 0, &errors);
     if (err) {
         fprintf(stderr, "%s", errors.p ? errors.p : "bench_encode: bad configuration\n");
