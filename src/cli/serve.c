@@ -1,12 +1,19 @@
-/* `avatar-chat serve`: configuration, hub, server; SIGTERM and SIGINT end it cleanly, a second one at once.
+/*
+ * `avatar-chat serve`: configuration, hub, server; SIGTERM and SIGINT end it cleanly, a second one at once.
+ *
+ * While it begins to serve, a sentence is spoken to nobody: engines load, the avatar is drawn and caches
+ * fill, so that the first visitor's first answer is as quick as the later ones.
  */
 #include "cli/cli.h"
+#include "cli/talk.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/session.h"
 #include "server/server.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,6 +43,60 @@ static void catch_signals(void)
     sigaction(SIGINT, &sa, NULL);
 }
 
+/* ---- warming up ---- */
+
+struct warm_up {
+    struct ac_hub *hub;
+    atomic_bool stop;
+    pthread_t thread;
+    bool running;
+};
+
+static int discard(void *arg, const char *data, size_t n)
+{
+    struct warm_up *w = arg;
+
+    (void)data, (void)n;
+    return atomic_load(&w->stop) ? AC_ECANCELED : 0;
+}
+
+static void *warm_up_main(void *arg)
+{
+    static const char text[] = "Hello.";
+    struct warm_up *w = arg;
+    const struct ac_config *cfg = ac_hub_config(w->hub);
+    const struct ac_video_config *v = ac_config_video(cfg);
+    struct ac_speaker_config scfg = {.delivery = AC_DELIVERY_STREAM,
+                                     .prefs = {.width = v->width, .height = v->height, .fps = v->fps}};
+    struct ac_talk_result r;
+    int64_t start_us = ac_now_us();
+
+    int err =
+        ac_talk(cfg, ac_hub_models(w->hub), ac_hub_pool(w->hub), &scfg, text, strlen(text), discard, w, &r);
+    if ((err || r.errors) && !atomic_load(&w->stop))
+        ac_log_warn("server", "cannot_speak", AC_S("reason", r.reason[0] ? r.reason : ac_err_text(err)),
+                    AC_S("remedy", "avatar-chat doctor shows what is missing"));
+    else
+        ac_log_debug("server", "warm", AC_I("took_us", ac_now_us() - start_us));
+    return NULL;
+}
+
+static void warm_up_start(struct warm_up *w, struct ac_hub *hub)
+{
+    w->hub = hub;
+    w->running =
+        pthread_create(&w->thread, NULL, warm_up_main, w) == 0; /* without it all works, only later */
+}
+
+static void warm_up_stop(struct warm_up *w)
+{
+    atomic_store(&w->stop, true);
+    if (w->running)
+        pthread_join(w->thread, NULL);
+}
+
+/* ---- serving ---- */
+
 static int start_failed(const struct ac_config *cfg, int err, const char *reason)
 {
     if (err == AC_EADDRINUSE && !strstr(reason, "--port"))
@@ -48,6 +109,7 @@ static int serve(const struct ac_config *cfg)
 {
     struct ac_hub *hub = NULL;
     struct ac_server *server = NULL;
+    struct warm_up warm = {0};
     char reason[REASON_SIZE] = "";
     int status = AC_EXIT_FAILED;
 
@@ -61,8 +123,10 @@ static int serve(const struct ac_config *cfg)
     }
     atomic_store(&running, server);
     catch_signals();
+    warm_up_start(&warm, hub);
     err = ac_server_run(server);
     atomic_store(&running, NULL);
+    warm_up_stop(&warm);
     if (err)
         ac_cli_fail("serve", "the server ended: %s", ac_err_text(err));
     else
