@@ -13,6 +13,7 @@
 #include "core/session.h"
 #include "server/server.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -73,11 +74,13 @@ static void *warm_up_main(void *arg)
 
     int err =
         ac_talk(cfg, ac_hub_models(w->hub), ac_hub_pool(w->hub), &scfg, text, strlen(text), discard, w, &r);
+    malloc_trim(0); /* gives back what drawing the avatar took for a while */
     if ((err || r.errors) && !atomic_load(&w->stop))
         ac_log_warn("server", "cannot_speak", AC_S("reason", r.reason[0] ? r.reason : ac_err_text(err)),
                     AC_S("remedy", "avatar-chat doctor shows what is missing"));
     else
-        ac_log_debug("server", "warm", AC_I("took_us", ac_now_us() - start_us));
+        ac_log_debug("server", "warm", AC_I("took_us", ac_now_us() - start_us),
+                     AC_I("rss_bytes", ac_rss_bytes()));
     return NULL;
 }
 
