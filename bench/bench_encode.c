@@ -143,9 +143,9 @@ static void free_samples(struct in_process *a, struct in_pipe *b)
 {
     struct ac_samples *all[] = {&a->open_ms,  &a->video_ms, &a->audio_ms, &a->mux_ms,
                                 &a->total_ms, &a->cpu_ms,   &a->wall_ms,  &a->first_ms,
-                                &b->cpu_ms,   &b->child_ms, &b->wall_ms};
+                                &b->cpu_ms,   &b->child_ms, &b->wall_ms,  NULL};
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (size_t i = 0; all[i]; i++)
         ac_samples_free(all[i]);
 }
 

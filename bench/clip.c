@@ -152,8 +152,9 @@ uint8_t *clip_to_bgr(const struct clip *c)
         for (int y = 0; y < c->height; y++)
             for (int x = 0; x < c->width; x++, to += 3) {
                 double luma = 1.164 * (p->data[0][y * p->stride[0] + x] - 16);
-                double cb = p->data[1][y / 2 * p->stride[1] + x / 2] - 128;
-                double cr = p->data[2][y / 2 * p->stride[2] + x / 2] - 128;
+                int cx = x / 2, cy = y / 2;
+                double cb = p->data[1][cy * p->stride[1] + cx] - 128;
+                double cr = p->data[2][cy * p->stride[2] + cx] - 128;
 
                 to[0] = byte(luma + 2.112 * cb);
                 to[1] = byte(luma - 0.213 * cb - 0.533 * cr);

@@ -13,9 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
-enum { MAX_MP4_BYTES = 64 << 20 };
+enum { MAX_MP4_BYTES = 64 << 20, WAV_HEAD = 44 };
 
 static void put_le(uint8_t *to, uint32_t v, int bytes)
 {
@@ -26,7 +24,7 @@ static void put_le(uint8_t *to, uint32_t v, int bytes)
 static int write_wav(const char *path, const struct pipe_job *job)
 {
     uint32_t bytes = (uint32_t)(job->n_samples * sizeof *job->pcm);
-    uint8_t head[44] = "RIFF....WAVEfmt ";
+    uint8_t head[] = "RIFF....WAVEfmt ....................data....";
     FILE *f = fopen(path, "wb");
     bool ok;
 
@@ -40,9 +38,8 @@ static int write_wav(const char *path, const struct pipe_job *job)
     put_le(head + 28, (uint32_t)job->rate_hz * 2, 4);
     put_le(head + 32, 2, 2);
     put_le(head + 34, 16, 2);
-    memcpy(head + 36, "data", 4);
     put_le(head + 40, bytes, 4);
-    ok = fwrite(head, sizeof head, 1, f) == 1 && fwrite(job->pcm, 1, bytes, f) == bytes;
+    ok = fwrite(head, WAV_HEAD, 1, f) == 1 && fwrite(job->pcm, 1, bytes, f) == bytes;
     return fclose(f) == 0 && ok ? AC_OK : AC_EIO;
 }
 

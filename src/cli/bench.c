@@ -136,9 +136,10 @@ static void costs_free(struct costs *c)
                                 &c->prepared.fragment_ms,
                                 &c->at_once.audio_ms,
                                 &c->at_once.frame_ms,
-                                &c->at_once.fragment_ms};
+                                &c->at_once.fragment_ms,
+                                NULL};
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (size_t i = 0; all[i]; i++)
         ac_samples_free(all[i]);
 }
 

@@ -60,13 +60,14 @@ static void convert(AVFrame *to, const struct ac_picture *pic)
         uint8_t *out_v = to->data[2] + (ptrdiff_t)(y / 2) * to->linesize[2];
 
         for (int x = 0; x < pic->width; x++) {
-            double cb = u[x / 2] - 128, cr = v[x / 2] - 128;
+            int cx = x / 2;
+            double cb = u[cx] - 128, cr = v[cx] - 128;
 
             out[x] = clamp((luma[x] - 16) * c.y_scale + cb * c.y_cb + cr * c.y_cr);
             if ((x | y) & 1)
                 continue;
-            out_u[x / 2] = clamp(128 + cb * c.cb_cb + cr * c.cb_cr);
-            out_v[x / 2] = clamp(128 + cb * c.cr_cb + cr * c.cr_cr);
+            out_u[cx] = clamp(128 + cb * c.cb_cb + cr * c.cb_cr);
+            out_v[cx] = clamp(128 + cb * c.cr_cb + cr * c.cr_cr);
         }
     }
 }
