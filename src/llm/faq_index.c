@@ -120,7 +120,7 @@ static double class_weight(enum ac_term_class kind, bool known)
     case AC_TERM_WORD:
         break;
     }
-    return 1;
+    return known ? 1 : 0.7;
 }
 
 static double idf(const struct vocabulary *v, int id)
@@ -337,13 +337,14 @@ static bool is_near(const char *a, const char *b, int max)
 /* A known word that the unknown one was probably meant to be; -1 none. */
 static int misspelt(const struct vocabulary *v, const struct ac_term *t)
 {
-    size_t len = strlen(t->text);
-    if (t->kind != AC_TERM_WORD || len < 5 || len > 20 || (unsigned char)*t->text >= 0x80)
+    size_t len = strlen(t->surface);
+    if (t->kind != AC_TERM_WORD || len < 5 || len > 20 || (unsigned char)*t->surface >= 0x80)
         return -1;
     int best = -1;
     for (size_t i = 0; i < v->n; i++)
-        if (v->terms[i].kind == AC_TERM_WORD && v->terms[i].text[0] == t->text[0] &&
-            is_near(t->text, v->terms[i].text, len >= 8 ? 2 : 1) && (best < 0 || v->df[i] > v->df[best]))
+        if (v->terms[i].kind == AC_TERM_WORD && v->terms[i].surface[0] == t->surface[0] &&
+            is_near(t->surface, v->terms[i].surface, len >= 8 ? 2 : 1) &&
+            (best < 0 || v->df[i] > v->df[best]))
             best = (int)i;
     return best;
 }
@@ -366,17 +367,22 @@ static double overlap(const struct wanted *w, size_t n, const struct ids *ids)
 static double rate(const struct ac_faq_index *x, size_t entry, const struct wanted *w, size_t n)
 {
     const struct indexed *in = &x->entries[entry];
-    double asked = 1e-9, best = 0;
+    double asked = 1e-9;
     for (size_t i = 0; i < n; i++)
         asked += w[i].weight;
+    double covered = overlap(w, n, &in->asked) / asked,
+           best = 0.8 * covered; /* keywords alone: a loose heading */
     for (size_t q = 0; q < x->knowledge.entries[entry]->n_questions; q++) {
-        double heading = 1e-9, both = overlap(w, n, &in->questions[q]);
+        double heading = 0, both = overlap(w, n, &in->questions[q]);
         for (size_t i = 0; i < in->questions[q].n; i++)
             heading += weight_of(in->voc, in->questions[q].p[i]);
+        double floor =
+            asked < 1 ? asked : 1; /* so that a heading of stop words does not fit every question */
+        heading = heading < floor ? floor : heading;
         double fit = 0.65 * both / asked + 0.35 * (both > heading ? 1 : both / heading);
         best = fit > best ? fit : best;
     }
-    return 0.55 * best + 0.3 * overlap(w, n, &in->asked) / asked + 0.15 * overlap(w, n, &in->all) / asked;
+    return 0.45 * best + 0.45 * covered + 0.1 * overlap(w, n, &in->all) / asked;
 }
 
 /* The question as an FTS5 expression, its terms in this vocabulary as weights. */

@@ -20,18 +20,21 @@ struct ac_terms {
 /* ---- words that say little ---- */
 
 static const char *const stop_words[] = {
-    "a",     "an",   "the",   "is",    "are",  "am",    "was",    "were",  "be",     "been",  "being",
-    "do",    "does", "did",   "you",   "your", "yours", "i",      "me",    "my",     "it",    "its",
-    "this",  "that", "these", "those", "what", "which", "can",    "could", "will",   "would", "should",
-    "shall", "may",  "might", "must",  "to",   "of",    "in",     "on",    "at",     "for",   "with",
-    "by",    "from", "and",   "or",    "not",  "as",    "if",     "there", "here",   "have",  "has",
-    "had",   "s",    "t",     "re",    "ve",   "ll",    "d",      "m",     "please", "want",  "just",
-    "so",    "some", "any",   "we",    "us",   "our",   "they",   "them",  "he",     "she",   "his",
-    "her",   "then", "than",  "also",  "too",  "very",  "really", "now",   "but",    "up",    "out",
-    "need",  "like", "let",
-};
-static const char *const ask_words[] = {"how",   "why",  "who",  "whom", "whose",
-                                        "where", "when", "much", "many"};
+    "a",         "an",       "the",      "is",        "are",      "am",     "was",    "were",   "be",
+    "been",      "being",    "do",       "does",      "did",      "you",    "your",   "yours",  "i",
+    "me",        "my",       "it",       "its",       "this",     "that",   "these",  "those",  "what",
+    "which",     "can",      "could",    "will",      "would",    "should", "shall",  "may",    "might",
+    "must",      "to",       "of",       "in",        "on",       "at",     "for",    "with",   "by",
+    "from",      "and",      "or",       "as",        "if",       "there",  "here",   "have",   "has",
+    "had",       "s",        "t",        "re",        "ve",       "ll",     "d",      "m",      "please",
+    "want",      "just",     "so",       "some",      "any",      "we",     "us",     "our",    "they",
+    "them",      "he",       "she",      "his",       "her",      "then",   "than",   "also",   "too",
+    "very",      "really",   "now",      "but",       "up",       "out",    "need",   "like",   "let",
+    "don",       "didn",     "doesn",    "isn",       "aren",     "won",    "wouldn", "couldn", "support",
+    "supported", "supports", "possible", "something", "anything", "today",  "more",   "done",   "way",
+    "thing",     "things",   "into",     "about",     "under"};
+static const char *const ask_words[] = {"how",  "why",  "who",  "whom", "whose", "where",
+                                        "when", "much", "many", "not",  "cannot"};
 
 /* Chinese words that part the runs; the longest first. */
 static const struct {
@@ -45,10 +48,10 @@ static const struct {
     {"能否", false},     {"是否", false},   {"告诉", false},     {"一下", false},   {"一个", false},
     {"一些", false},     {"这个", false},   {"那个", false},     {"这些", false},   {"那些", false},
     {"我们", false},     {"你们", false},   {"他们", false},     {"需要", false},   {"想要", false},
-    {"应该", false},     {"知道", false},   {"现在", false},
+    {"应该", false},     {"知道", false},   {"现在", false},     {"总是", false},   {"到底", false},
 };
 static const char cjk_stop_chars[] =
-    "的了吗呢吧啊呀是我你您它他她在有会能要想和与跟把被给让对从到就都也还很不没这那哪几个么嘛请为";
+    "的了吗呢吧啊呀是我你您它他她在有会能要想和与跟把被给让对从到就都也还很不没这那哪几个么嘛请为些太";
 static const char cjk_ask_chars[] = "谁";
 
 static bool holds(const char *list, uint32_t cp)
