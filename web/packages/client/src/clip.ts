@@ -79,6 +79,10 @@ export class ClipTrack extends Track {
     this.turn = -1;
   }
 
+  nudge(): void {
+    if (this.playing) void playOrMute(this.videos[this.front], () => undefined);
+  }
+
   setVolume(volume: number, muted: boolean): void {
     this.volume = volume;
     this.muted = muted;

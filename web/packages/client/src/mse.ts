@@ -69,7 +69,11 @@ export class MseTrack extends Track {
     this.element.disableRemotePlayback = true; /* ManagedMediaSource asks for it */
     this.url = URL.createObjectURL(source);
     this.element.src = this.url;
-    source.addEventListener("sourceopen", () => source === this.source && this.pump());
+    source.addEventListener("sourceopen", () => {
+      if (source !== this.source) return;
+      if (!this.buffer && supportsStream()) this.prepare(DEFAULT_CODECS); /* likely right; done before it is needed */
+      this.pump();
+    });
   }
 
   push({ meta, bytes }: Chunk): void {
@@ -103,7 +107,7 @@ export class MseTrack extends Track {
   dry(): boolean {
     if (this.turn < 0) return true;
     if (!this.running || this.element.seeking || this.ops.length > 0) return false;
-    const left = this.end - this.timeMs();
+    const left = Math.min(this.end, (this.bufferedEnd() - this.base) * 1000) - this.timeMs();
     return left < DONE_MS || (this.waiting && left < STALL_MS && this.timeMs() - this.enteredAt > DONE_MS);
   }
 
@@ -117,6 +121,10 @@ export class MseTrack extends Track {
     const appending = this.ops[0]?.kind === "append" && this.buffer?.updating;
     this.ops = this.ops[0]?.kind === "remove" && this.buffer?.updating ? [this.ops[0]] : [];
     if (appending && this.source.readyState === "open") this.buffer?.abort();
+  }
+
+  nudge(): void {
+    if (this.turn >= 0 && this.ops.length === 0) this.enter(this.timeMs());
   }
 
   setVolume(volume: number, muted: boolean): void {
@@ -160,13 +168,13 @@ export class MseTrack extends Track {
       const from = video.buffered.start(i);
       if (from > to && from - to < GAP_S / 2) to = from + SEEK_S;
     }
+    const turn = this.turn;
+    this.cancelFrame?.();
+    this.cancelFrame = onFrame(video, to, () => this.emit("shown", { turn }));
     video.currentTime = to;
     this.enteredAt = startMs;
     this.running = true;
     this.waiting = false;
-    const turn = this.turn;
-    this.cancelFrame?.();
-    this.cancelFrame = onFrame(video, to, () => this.emit("shown", { turn }));
     void playOrMute(video, () => {
       this.blockedNow = true;
       this.emit("blocked", undefined);

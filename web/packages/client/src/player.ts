@@ -23,8 +23,14 @@ export interface Subtitle {
   word: number;
 }
 
+/** A picture that stands for so long at the end of an answer will not go on; elsewhere it is helped on. */
+const STUCK_MS = 1000;
+const WARM_MS = 120_000;
+/** Not 0: browsers do not draw what has no opacity at all, and tell of its first picture only a quarter of a second later. */
+const HIDDEN = "0.001";
+
 /** `chunk`: first bytes of a turn arrived; `shown`: first frame painted; `moving`: time advances; `end`: all was played. */
-export type MarkName = "chunk" | "shown" | "moving" | "dry" | "end" | "stopped";
+export type MarkName = "chunk" | "shown" | "moving" | "dry" | "nudge" | "end" | "stopped";
 
 export interface PlayerEvents {
   playing: { turn: number; playing: boolean };
@@ -50,6 +56,9 @@ interface Turn {
   lastMeta: ChunkMeta | null;
   complete: boolean;
   moved: boolean;
+  /** The last position seen, and since when it stands. */
+  seenMs: number;
+  seenAt: number;
   reportedMs: number;
   heardMs: number;
 }
@@ -68,6 +77,8 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
   private volume = 1;
   private muted = false;
   private delivery: Delivery;
+  private audio: AudioContext | null = null;
+  private audioTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly root: HTMLElement, private readonly options: PlayerOptions = {}) {
     super();
@@ -156,6 +167,18 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
     this.track.setVolume(volume, muted);
   }
 
+  /**
+   * An answer is likely soon (the user types): opens the sound device, which would otherwise hold up the first picture. It is
+   * let go again when nothing was said for a while. Only inside a user gesture.
+   */
+  warm(): void {
+    if (typeof AudioContext === "undefined") return;
+    this.audio ??= new AudioContext({ latencyHint: "playback" });
+    if (this.audio.state !== "running") void this.audio.resume().catch(() => undefined);
+    clearTimeout(this.audioTimer);
+    this.audioTimer = setTimeout(() => void this.audio?.suspend().catch(() => undefined), WARM_MS);
+  }
+
   /** Call inside a user gesture after `blocked`. */
   unlock(): void {
     this.track.unlock();
@@ -165,6 +188,8 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
   destroy(): void {
     this.unwatch();
     this.removeAll();
+    clearTimeout(this.audioTimer);
+    void this.audio?.close().catch(() => undefined);
     this.track.destroy();
     this.idle.removeAttribute("src");
     this.idle.load();
@@ -176,7 +201,7 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
     const track = this.delivery === "stream" ? new MseTrack(doc) : new ClipTrack(doc);
     track.element.dataset.avatar = "talk";
     this.place(track.element);
-    track.element.style.opacity = "0";
+    track.element.style.opacity = HIDDEN;
     track.element.style.transition = `opacity ${this.options.fadeMs ?? 100}ms linear`;
     this.root.append(track.element);
     track.setVolume(this.volume, this.muted);
@@ -196,7 +221,7 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
 
   private begin(id: number): void {
     if (this.turn) this.finish("stopped");
-    this.turn = { id, sentences: [], lastMeta: null, complete: false, moved: false, reportedMs: 0, heardMs: 0 };
+    this.turn = { id, sentences: [], lastMeta: null, complete: false, moved: false, seenMs: -1, seenAt: 0, reportedMs: 0, heardMs: 0 };
     this.drySince = 0;
     this.idlePrepared = false;
   }
@@ -243,7 +268,15 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
     this.updateSubtitle(turn, timeMs);
     const left = this.track.endMs() - timeMs;
     if (turn.complete && left < 300 && this.talkShown) this.prepareIdle(turn);
-    if (!this.track.dry()) {
+    if (timeMs !== turn.seenMs) Object.assign(turn, { seenMs: timeMs, seenAt: now });
+    const standing = now - turn.seenAt > STUCK_MS;
+    const stuck = standing && turn.complete && left < STUCK_MS;
+    if (!this.track.dry() && !stuck) {
+      if (standing) {
+        turn.seenAt = now;
+        this.mark("nudge");
+        this.track.nudge();
+      }
       this.drySince = 0;
       return;
     }
@@ -315,7 +348,7 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
     if (!this.talkShown) return;
     this.talkShown = false;
     const fade = () => {
-      if (!this.talkShown) this.track.element.style.opacity = "0";
+      if (!this.talkShown) this.track.element.style.opacity = HIDDEN;
     };
     if (!this.idle.seeking) return fade();
     /* Fading onto a picture of another moment would be a jump. */

@@ -27,6 +27,8 @@ export abstract class Track extends Emitter<TrackEvents> {
   abstract dry(): boolean;
   /** Stops at once and forgets what is queued. */
   abstract flush(): void;
+  /** The picture stands although there is more to play: tries again. */
+  abstract nudge(): void;
   abstract setVolume(volume: number, muted: boolean): void;
   /** Called inside a user gesture: gives the sound back after `blocked`. */
   abstract unlock(): void;
@@ -36,28 +38,33 @@ export abstract class Track extends Emitter<TrackEvents> {
 type FrameCallback = (now: number, metadata: { mediaTime: number }) => void;
 type FrameVideo = HTMLVideoElement & { requestVideoFrameCallback?: (cb: FrameCallback) => number };
 
-/** Calls back when a frame at or past `fromS` is on the screen; the function given back cancels. */
+/**
+ * Calls back when a frame at or past `fromS` is on the screen, or is ready to be after a seek to there; the function given back
+ * cancels. Call it before the seek: a frame that is painted at once would be missed.
+ */
 export function onFrame(video: HTMLVideoElement, fromS: number, done: () => void): () => void {
   const v = video as FrameVideo;
   let live = true;
-  if (v.requestVideoFrameCallback) {
-    const look: FrameCallback = (_now, { mediaTime }) => {
-      if (!live) return;
-      if (mediaTime >= fromS - 0.05 && mediaTime < fromS + 60) done();
-      else v.requestVideoFrameCallback!(look);
-    };
-    v.requestVideoFrameCallback(look);
-  } else {
-    const look = () => {
-      if (!live) return;
-      if (!v.seeking && v.readyState >= 2 && v.currentTime >= fromS - 0.05) done();
-      else requestAnimationFrame(look);
-    };
-    requestAnimationFrame(look);
-  }
-  return () => {
-    live = false;
+  const finish = () => {
+    if (!live) return;
+    cancel();
+    done();
   };
+  const seeked = () => requestAnimationFrame(() => requestAnimationFrame(finish));
+  const look: FrameCallback = (_now, { mediaTime }) => {
+    if (!live) return;
+    if (mediaTime >= fromS - 0.05 && mediaTime < fromS + 60) finish();
+    else v.requestVideoFrameCallback!(look);
+  };
+  const cancel = () => {
+    live = false;
+    video.removeEventListener("seeked", seeked);
+    video.removeEventListener("playing", seeked);
+  };
+  video.addEventListener("seeked", seeked);
+  if (v.requestVideoFrameCallback) v.requestVideoFrameCallback(look);
+  else video.addEventListener("playing", seeked);
+  return cancel;
 }
 
 export function newVideo(doc: Document): HTMLVideoElement {

@@ -161,6 +161,7 @@ export const useConversation = defineStore("conversation", () => {
     const question = text.trim();
     if (!question) return false;
     player.value?.unlock();
+    player.value?.warm();
     const idleMs = player.value?.idleMs();
     stopPlayback();
     if (!client.value?.text(question, idleMs)) {

@@ -1,0 +1,177 @@
+/*
+ * A scripted server for the page: speaks docs/protocol.md without any engine, so that faults can be shown at will.
+ *
+ *     node test/e2e/mock/server.mjs [PORT] [DIST]     prints "listening on PORT"
+ *
+ * The pictures are made once by ffmpeg: an idle clip, and an answer of three sentences of 2 s cut in fragments of 200 ms. What a
+ * question does is told by its first word:
+ *     slow   the second sentence comes 1.5 s late        drop    the socket is cut in mid-answer
+ *     fail   an error in place of an answer              degrade another engine takes over first
+ *     short  the first sentence only
+ * Run from web/ or with NODE_PATH, for the package ws.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { extname, join, resolve } from "node:path";
+
+const here = new URL(".", import.meta.url).pathname;
+const { WebSocketServer } = createRequire(resolve(here, "../../../web/package.json"))("ws");
+
+const port = Number(process.argv[2] ?? 8000);
+const dist = resolve(process.argv[3] ?? join(here, "../../../web/apps/chat/dist"));
+const work = mkdtempSync(join(tmpdir(), "avatar-mock-"));
+const SENTENCE_MS = 2000;
+const FRAGMENT_MS = 200;
+const IDLE_MS = 4000;
+const SENTENCES = [
+  "This is the **first** sentence of a scripted answer, ",
+  "here comes the second one with `code` in it. ",
+  "And this is the third and last sentence.",
+];
+
+function ffmpeg(...args) {
+  execFileSync("ffmpeg", ["-v", "error", "-y", ...args], { stdio: "inherit", cwd: work });
+}
+
+function makeMedia() {
+  const picture = (hue, s) => `testsrc2=s=512x512:r=25:d=${s},hue=h=${hue}`;
+  const x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-pix_fmt", "yuv420p"];
+  ffmpeg("-f", "lavfi", "-i", picture(0, IDLE_MS / 1000), ...x264, "-movflags", "+faststart", "idle.mp4");
+  ffmpeg("-f", "lavfi", "-i", picture(0, 0.04), "-frames:v", "1", "poster.jpg");
+  const seconds = (SENTENCES.length * SENTENCE_MS) / 1000;
+  ffmpeg("-f", "lavfi", "-i", picture(90, seconds), "-f", "lavfi", "-i", `sine=330:r=24000:d=${seconds}`, ...x264, "-g", "250",
+    "-force_key_frames", `expr:gte(t,n_forced*${SENTENCE_MS / 1000})`, "-c:a", "aac", "-b:a", "64k",
+    "-movflags", "+empty_moov+default_base_moof+frag_keyframe", "-frag_duration", String(FRAGMENT_MS * 1000), "talk.mp4");
+  return cut(readFileSync(join(work, "talk.mp4")));
+}
+
+/* [init, fragment…]: a fragment is moof+mdat. */
+function cut(file) {
+  const parts = [];
+  let init = Buffer.alloc(0);
+  for (let at = 0; at < file.length; ) {
+    const size = file.readUInt32BE(at);
+    const type = file.toString("latin1", at + 4, at + 8);
+    const box = file.subarray(at, at + size);
+    if (type === "ftyp" || type === "moov") init = Buffer.concat([init, box]);
+    else if (type === "moof") parts.push(box);
+    else if (type === "mdat") parts.push(Buffer.concat([parts.pop(), box]));
+    at += size;
+  }
+  return [init, ...parts];
+}
+
+const [init, ...made] = makeMedia();
+const fragments = made.slice(0, (SENTENCES.length * SENTENCE_MS) / FRAGMENT_MS);
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const person = (id, name) => ({ id, name, gender: "female", detail: "", poster: `/api/avatars/${id}/poster.jpg`, idle: `/api/avatars/${id}/idle.mp4` });
+const API = {
+  "/api/status": { status: "ok", version: "mock" },
+  "/api/avatars": [person("one", "Anna"), person("two", "Ben")],
+  "/api/voices": [
+    { id: "slt", name: "SLT", lang: "en", gender: "female", engine: "flite" },
+    { id: "rms", name: "RMS", lang: "en", gender: "male", engine: "flite" },
+    { id: "cmn", name: "Mandarin", lang: "zh-CN", gender: "male", engine: "espeak" },
+  ],
+};
+
+function serve(req, res) {
+  const url = new URL(req.url, "http://mock");
+  const json = url.pathname === "/api/topics"
+    ? url.searchParams.get("lang")?.startsWith("zh") ? ["你是谁？", "你会做什么？"] : ["Who are you?", "What can you do?", "How fast are you?"]
+    : API[url.pathname];
+  if (json) return void res.setHeader("Content-Type", "application/json").end(JSON.stringify(json));
+  if (/idle\.mp4$/.test(url.pathname)) return sendRange(req, res, readFileSync(join(work, "idle.mp4")), "video/mp4");
+  if (/poster\.jpg$/.test(url.pathname)) return sendRange(req, res, readFileSync(join(work, "poster.jpg")), "image/jpeg");
+  const file = join(dist, url.pathname);
+  const found = extname(file) && file.startsWith(dist) && existsSync(file) ? file : join(dist, "index.html");
+  sendRange(req, res, readFileSync(found), TYPES[extname(found)] ?? "application/octet-stream");
+}
+
+function sendRange(req, res, body, type) {
+  const range = /bytes=(\d+)-(\d*)/.exec(req.headers.range ?? "");
+  res.setHeader("Content-Type", type).setHeader("Accept-Ranges", "bytes");
+  if (!range) return void res.end(body);
+  const from = Number(range[1]);
+  const to = range[2] ? Number(range[2]) : body.length - 1;
+  res.writeHead(206, { "Content-Range": `bytes ${from}-${to}/${body.length}` }).end(body.subarray(from, to + 1));
+}
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+function words(text) {
+  const out = [...text.matchAll(/\S+/g)].map((m) => ({ s: m.index, n: m[0].length }));
+  return out.map((w, i) => ({ ...w, t: (i * SENTENCE_MS) / out.length, d: SENTENCE_MS / out.length }));
+}
+
+class Session {
+  constructor(socket, id) {
+    this.socket = socket;
+    this.id = id;
+    this.turn = 0;
+    this.running = null;
+    this.prefs = { language: "auto", avatar: "one", voice: "", delivery: "stream" };
+    socket.on("message", (data, binary) => !binary && this.message(JSON.parse(String(data))));
+    socket.on("close", () => (this.running = null));
+  }
+  send(type, data) {
+    this.socket.send(JSON.stringify({ type, data }));
+  }
+  message({ type, data = {} }) {
+    if (type === "ping") this.send("pong", data);
+    if (type === "hello" || type === "config") {
+      this.prefs = { ...this.prefs, ...Object.fromEntries(Object.entries(data).filter(([, v]) => v !== "")) };
+      this.send("session_ready", { session_id: this.id, version: "mock", ...this.prefs, width: 512, height: 512, fps: 25, engines: { llm: "mock", tts: "mock", lipsync: "mock", avatar: "mock" } });
+    }
+    if (type === "interrupt" || ((type === "text" || type === "say") && this.running)) {
+      this.send("interrupted", { turn: this.running });
+      this.running = null;
+      this.send("state", { state: "idle", turn: this.turn });
+    }
+    if (type === "text" || type === "say") void this.run(++this.turn, String(data.text), data.idle_ms ?? 0).catch(() => this.socket.terminate());
+  }
+  async run(turn, text, idleMs) {
+    const verb = text.split(" ")[0];
+    const start = Date.now();
+    const parts = verb === "short" ? fragments.slice(0, SENTENCE_MS / FRAGMENT_MS) : fragments;
+    const live = () => this.running === turn && this.socket.readyState === 1;
+    this.running = turn;
+    this.send("state", { state: "thinking", turn });
+    if (verb === "fail") {
+      this.send("error", { code: "llm_failed", message: "The language model did not answer; try again.", retryable: true, turn });
+      this.running = null;
+      this.send("turn_done", { turn, marks: {} });
+      return this.send("state", { state: "idle", turn });
+    }
+    if (verb === "degrade") this.send("degraded", { stage: "tts", from: "edge", to: "flite", reason: "time-out" });
+    for (const piece of SENTENCES.join("").split(/(?<= )/)) this.send("text_chunk", { turn, chunk: piece }), await wait(10);
+    this.send("text_done", { turn, text: SENTENCES.join("") });
+    if (!live()) return;
+    this.send("state", { state: "speaking", turn });
+    const perSentence = SENTENCE_MS / FRAGMENT_MS;
+    for (let i = 0; i < parts.length && live(); i++) {
+      const seq = Math.min(Math.floor(i / perSentence), SENTENCES.length - 1);
+      const first = i === seq * perSentence;
+      const atMs = i * FRAGMENT_MS;
+      if (first) this.send("sentence", { turn, seq, text: SENTENCES[seq].trim(), start_ms: atMs, duration_ms: SENTENCE_MS, words: words(SENTENCES[seq].trim()) });
+      if (verb === "slow" && i === perSentence) await wait(SENTENCE_MS + 1500);
+      if (verb === "drop" && i === 4) return this.socket.terminate();
+      if (!live()) return;
+      const bytes = i === 0 ? Buffer.concat([init, fragments[0]]) : fragments[i];
+      this.send("video_chunk_meta", { turn, seq, chunk: i, text: first ? SENTENCES[seq] : undefined, size: bytes.length, mime: "video/mp4", codecs: "avc1.42C01E, mp4a.40.2", init: i === 0, first, last: i % perSentence === perSentence - 1, start_ms: atMs, duration_ms: FRAGMENT_MS, idle_ms: (idleMs + atMs + FRAGMENT_MS) % IDLE_MS });
+      this.socket.send(bytes);
+      if (i >= 2) await wait(FRAGMENT_MS - 5);
+    }
+    if (!live()) return;
+    this.running = null;
+    this.send("turn_done", { turn, marks: { first_token: 4, first_sentence: 9, first_audio: 15, first_frame: 18, first_fragment: 24, done: Date.now() - start } });
+    this.send("state", { state: "idle", turn });
+  }
+}
+
+const http = createServer(serve);
+new WebSocketServer({ server: http }).on("connection", (socket, req) => new Session(socket, req.url.split("/").pop()));
+http.listen(port, "127.0.0.1", () => console.log(`listening on ${http.address().port}`));
