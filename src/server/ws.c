@@ -19,6 +19,7 @@ enum { TICK_US = 1000000, GOODBYE_S = 5 };
 
 _Static_assert(AC_OUTBOX_PRE >= LWS_PRE, "room for the frame header");
 
+static const char slow_text[] = "out_soft_kb, out_hard_kb: messages are read too slowly";
 static const char stopping_text[] = "the server is stopping";
 
 struct conn {
@@ -125,7 +126,7 @@ void ws_woken(struct ac_server *s)
         if (!atomic_exchange(&c->dirty, false))
             continue;
         if (!c->close_code && ac_outbox_overrun(&c->out, ac_now_us(), slow_us))
-            conn_close(c, 1013, AC_ELIMIT, "out_hard_kb: too many messages wait to be read");
+            conn_close(c, 1013, AC_ELIMIT, slow_text);
         else
             lws_callback_on_writable(c->wsi);
     }
@@ -141,7 +142,7 @@ int ws_timer(struct pss *pss)
     if (c->close_code)
         return 0;
     if (ac_outbox_overrun(&c->out, now, (int64_t)s->tuning.slow_s * 1000000))
-        conn_close(c, 1013, AC_ELIMIT, "out_soft_kb: messages are read too slowly");
+        conn_close(c, 1013, AC_ELIMIT, slow_text);
     else if (s->cfg->idle_timeout_s && now - c->heard_us > (int64_t)s->cfg->idle_timeout_s * 1000000)
         conn_close(c, 1001, AC_ELIMIT, "idle_timeout_s: no message came for too long");
     else

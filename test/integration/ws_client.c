@@ -159,7 +159,7 @@ int ws_connect(struct ws_client *c, int port, const char *path, const char *head
         end = strstr(c->buf, "\r\n\r\n");
     }
     c->status = -1;
-    if (end && sscanf(c->buf, "HTTP/1.1 %d", &c->status) == 1) {
+    if (end && sscanf(c->buf, "HTTP/1.%*d %d", &c->status) == 1) {
         /* the key's answer as RFC 6455 section 1.3 gives it for this key */
         if (c->status == 101 && !strcasestr(c->buf, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
             c->status = -1;
