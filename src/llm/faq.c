@@ -185,7 +185,8 @@ static int find(struct faq *f, const char *question, const char *lang, struct ac
     struct ac_faq_hit any;
     err = ac_faq_index_find(x, question, "*", &any);
     if (!err && any.entry && any.score >= f->cfg->min_score) {
-        *foreign = strncmp(any.entry->lang, *lang ? lang : "en", 2) != 0;
+        /* Between languages in Latin letters the question itself has just shown which one it is in. */
+        *foreign = (starts_cjk(any.entry->lang) || starts_cjk(lang)) && strncmp(any.entry->lang, lang, 2);
         *hit = any;
     }
     return err;

@@ -152,14 +152,17 @@ static bool starts_block(const char *s, size_t n)
     return d && d < n && (s[d] == '.' || s[d] == ')');
 }
 
-/* True where a space belongs between the answer so far and the next line. */
+/* True where a space belongs between the answer so far and the next line: not in Chinese, not beside a wide
+ * mark. */
 static bool spaced(const char *before, size_t n, const char *after, size_t n_after)
 {
     const char *p = before + n, *q = after;
     do
         p--;
     while (p > before && (*p & 0xC0) == 0x80);
-    return !ac_cp_is_cjk(ac_utf8_next(&p, before + n)) || !ac_cp_is_cjk(ac_utf8_next(&q, after + n_after));
+    uint32_t a = ac_utf8_next(&p, before + n), b = ac_utf8_next(&q, after + n_after);
+    bool mark = (a >= 0x3001 && a <= 0x303F) || (a >= 0xFF01 && a <= 0xFF65);
+    return !mark && !(ac_cp_is_cjk(a) && ac_cp_is_cjk(b));
 }
 
 static void answer_line(struct parser *p, const char *s, size_t n)
