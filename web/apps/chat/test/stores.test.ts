@@ -1,0 +1,164 @@
+import { createPinia, setActivePinia } from "pinia";
+import { nextTick } from "vue";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { FakeSocket } from "../../../packages/client/test/fakes";
+import { languageName, voiceGroups } from "../src/lib/voices";
+import { useCatalog } from "../src/stores/catalog";
+import { useConversation } from "../src/stores/conversation";
+import { DEFAULTS, readSettings, STORAGE_KEY, useSettings } from "../src/stores/settings";
+
+beforeEach(() => {
+  localStorage.clear();
+  setActivePinia(createPinia());
+  FakeSocket.all = [];
+});
+
+describe("settings", () => {
+  it.each([
+    ["nothing", null, {}],
+    ["no JSON", "{", {}],
+    ["null", "null", {}],
+    ["good values", '{"theme":"dark","rate":1.5,"voice":"rms","subtitles":false}', { theme: "dark", rate: 1.5, voice: "rms", subtitles: false }],
+    ["wrong types", '{"theme":1,"rate":"fast","subtitles":"no"}', {}],
+    ["out of range", '{"rate":9,"pitch":0,"volume":-1,"theme":"pink","delivery":"fax"}', {}],
+    ["unknown keys", '{"colour":"red"}', {}],
+  ])("reads %s", (_name, json, wanted) => expect(readSettings(json)).toEqual({ ...DEFAULTS, ...wanted }));
+
+  it("persists each change and comes back with it", async () => {
+    const settings = useSettings();
+    settings.values.theme = "dark";
+    settings.values.voice = "slt";
+    await nextTick();
+    expect(JSON.parse(localStorage.getItem(STORAGE_KEY)!)).toMatchObject({ theme: "dark", voice: "slt" });
+    setActivePinia(createPinia());
+    expect(useSettings().dark).toBe(true);
+    expect(useSettings().prefs).toMatchObject({ voice: "slt", language: "auto", rate: 1 });
+    useSettings().reset();
+    expect(useSettings().values).toEqual(DEFAULTS);
+  });
+});
+
+describe("catalog", () => {
+  const answer = (body: unknown, ok = true, status = 200) => ({ ok, status, json: async () => body });
+
+  it("loads, and tells what the server said when it cannot", async () => {
+    const catalog = useCatalog();
+    vi.stubGlobal("fetch", async (path: string) => answer(path.includes("avatars") ? [{ id: "a" }] : [{ id: "v" }]));
+    await catalog.load();
+    expect([catalog.avatars, catalog.voices, catalog.error]).toEqual([[{ id: "a" }], [{ id: "v" }], ""]);
+    vi.stubGlobal("fetch", async () => answer({ title: "Busy", detail: "try later" }, false, 503));
+    await catalog.load();
+    expect(catalog.error).toBe("try later");
+    await catalog.loadTopics("en");
+    expect(catalog.topics).toEqual([]);
+    vi.unstubAllGlobals();
+  });
+});
+
+describe("conversation", () => {
+  function start() {
+    const c = useConversation();
+    c.start({ url: "ws://h/ws", WebSocket: FakeSocket as unknown as typeof WebSocket });
+    FakeSocket.last.accept();
+    FakeSocket.last.server("session_ready", { avatar: "a" });
+    return { c, socket: FakeSocket.last };
+  }
+  const answers = (c: ReturnType<typeof useConversation>) => c.messages.filter((m) => m.role === "assistant").map((m) => [m.turn, m.state, m.text]);
+
+  it("streams an answer", () => {
+    const { c, socket } = start();
+    expect(c.ask("  hello ")).toBe(true);
+    expect(socket.sent.at(-1)).toEqual({ type: "text", data: { text: "hello" } });
+    expect(c.busy).toBe(true);
+    socket.server("state", { state: "thinking", turn: 5 });
+    expect(c.shownState).toBe("thinking");
+    socket.server("text_chunk", { turn: 5, chunk: "Hi " });
+    socket.server("text_chunk", { turn: 5, chunk: "there" });
+    expect(answers(c)).toEqual([[5, "streaming", "Hi there"]]);
+    socket.server("text_done", { turn: 5, text: "Hi there." });
+    socket.server("turn_done", { turn: 5, marks: { first_token: 3 } });
+    socket.server("state", { state: "idle", turn: 5 });
+    expect(answers(c)).toEqual([[5, "done", "Hi there."]]);
+    expect(c.messages.at(-1)!.marks).toEqual({ first_token: 3 });
+    expect([c.busy, c.announced]).toEqual([false, "Hi there."]);
+  });
+
+  it("does not send blanks, nor without a connection", () => {
+    const { c, socket } = start();
+    expect(c.ask(" \n ")).toBe(false);
+    socket.drop();
+    expect(c.ask("hello")).toBe(false);
+    expect(c.messages).toEqual([]);
+    expect(c.notices.map((n) => n.key)).toEqual(["notice.notConnected"]);
+  });
+
+  it("marks an interrupted answer and takes no more of it", () => {
+    const { c, socket } = start();
+    c.ask("one");
+    socket.server("state", { state: "thinking", turn: 1 });
+    socket.server("text_chunk", { turn: 1, chunk: "I am" });
+    c.stop();
+    expect(socket.sent.at(-1)).toEqual({ type: "interrupt", data: {} });
+    socket.server("interrupted", { turn: 1 });
+    socket.server("text_chunk", { turn: 1, chunk: " late" });
+    socket.server("state", { state: "idle", turn: 1 });
+    expect(answers(c)).toEqual([[1, "stopped", "I am"]]);
+    expect(c.busy).toBe(false);
+  });
+
+  it("gives each of two quick questions its own answer", () => {
+    const { c, socket } = start();
+    c.ask("one");
+    c.ask("two");
+    socket.server("state", { state: "thinking", turn: 1 });
+    socket.server("interrupted", { turn: 1 });
+    socket.server("state", { state: "thinking", turn: 2 });
+    socket.server("text_chunk", { turn: 2, chunk: "B" });
+    expect(answers(c)).toEqual([[1, "stopped", ""], [2, "streaming", "B"]]);
+  });
+
+  it("shows the server's errors and gives up the question they refuse", () => {
+    const { c, socket } = start();
+    c.ask("x");
+    socket.server("error", { code: "limit_exceeded", message: "text_chars: at most 4000", retryable: false });
+    expect(c.notices.map((n) => [n.kind, n.text])).toEqual([["error", "text_chars: at most 4000"]]);
+    expect(answers(c)).toEqual([[null, "failed", ""]]);
+    c.dismiss(c.notices[0].id);
+    expect(c.notices).toEqual([]);
+  });
+
+  it("keeps few notices, none twice", () => {
+    const { c, socket } = start();
+    for (const message of ["a", "b", "a", "c", "d"]) socket.server("error", { code: "x", message, retryable: true, turn: 1 });
+    expect(c.notices.map((n) => n.text)).toEqual(["a", "c", "d"]);
+  });
+
+  it("ends what was under way when the connection is lost, and counts down to the next try", () => {
+    const { c, socket } = start();
+    c.ask("one");
+    socket.server("state", { state: "thinking", turn: 1 });
+    socket.server("text_chunk", { turn: 1, chunk: "I" });
+    socket.drop();
+    expect(answers(c)).toEqual([[1, "stopped", "I"]]);
+    expect(c.connected).toBe(false);
+    expect(c.retryAt).toBeGreaterThan(Date.now());
+    expect(c.busy).toBe(false);
+  });
+});
+
+describe("voices", () => {
+  const voice = (id: string, lang: string) => ({ id, name: id, lang, engine: "e" });
+  const all = [voice("a", "de"), voice("b", "en-US"), voice("c", "zh-CN"), voice("d", "en-US")];
+
+  it("come in groups, the page's language first", () => {
+    expect(voiceGroups(all, "auto", "zh-CN").map((g) => g.options.map((o) => o.value))).toEqual([["c"], ["b", "d"], ["a"]]);
+  });
+  it("are those of the chosen language", () => {
+    expect(voiceGroups(all, "en", "en").map((g) => g.options.map((o) => o.value))).toEqual([["b", "d"]]);
+  });
+  it("have readable names, also for codes that nobody knows", () => {
+    expect(languageName("de", "en")).toBe("German");
+    expect(languageName("de", "zh-CN")).toBe("德语");
+    expect(languageName("!!", "en")).toBe("!!");
+  });
+});

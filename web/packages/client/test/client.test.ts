@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { AvatarClient, type ChunkMeta, type ClientEvents, type ConnectionEvent } from "../src";
+import { FakeSocket, meta } from "./fakes";
+
+const READY = { session_id: "s", version: "1", language: "en", avatar: "a", voice: "v", delivery: "stream" };
+
+function make(over: object = {}) {
+  const client = new AvatarClient({
+    url: "ws://host/ws",
+    sessionId: "s1",
+    prefs: { language: "en" },
+    WebSocket: FakeSocket as unknown as typeof WebSocket,
+    random: () => 1,
+    ...over,
+  });
+  const log: [string, unknown][] = [];
+  for (const name of ["chunk", "protocol_error", "connection", "text_chunk", "error", "session_ready"] as (keyof ClientEvents)[])
+    client.on(name, (e) => log.push([name, e]));
+  const of = (name: string) => log.filter(([n]) => n === name).map(([, e]) => e);
+  return { client, of };
+}
+
+function connected(over: object = {}) {
+  const made = make(over);
+  made.client.connect();
+  FakeSocket.last.accept();
+  FakeSocket.last.server("session_ready", READY);
+  return made;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  FakeSocket.all = [];
+});
+afterEach(() => vi.useRealTimers());
+
+describe("session", () => {
+  it("says hello with the preferences and is connected when the server is ready", () => {
+    const { client, of } = make();
+    client.connect();
+    expect(FakeSocket.last.url).toBe("ws://host/ws/s1");
+    expect(FakeSocket.last.binaryType).toBe("arraybuffer");
+    expect(client.text("too soon")).toBe(false);
+    FakeSocket.last.accept();
+    expect(FakeSocket.last.sent).toEqual([{ type: "hello", data: { language: "en" } }]);
+    expect(client.status).toBe("connecting");
+    FakeSocket.last.server("session_ready", READY);
+    expect(client.status).toBe("connected");
+    expect(of("session_ready")).toEqual([READY]);
+  });
+
+  it.each([
+    ["text", (c: AvatarClient) => c.text("hi", 12.6), { text: "hi", idle_ms: 13 }],
+    ["say", (c: AvatarClient) => c.say("hi"), { text: "hi" }],
+    ["interrupt", (c: AvatarClient) => c.interrupt(), {}],
+    ["config", (c: AvatarClient) => c.config({ voice: "rms" }), { voice: "rms" }],
+    ["playback", (c: AvatarClient) => c.playback(3, 99.5), { turn: 3, heard_ms: 100 }],
+  ] as const)("sends %s", (type, act, data) => {
+    const { client } = connected();
+    expect(act(client)).toBe(true);
+    expect(FakeSocket.last.sent.at(-1)).toEqual({ type, data });
+  });
+
+  it("ignores unknown types and reports what is not JSON", () => {
+    const { of } = connected();
+    FakeSocket.last.server("novelty", { a: 1 });
+    FakeSocket.last.raw("{nonsense");
+    FakeSocket.last.server("text_chunk", { turn: 1, chunk: "x" });
+    expect(of("protocol_error")).toHaveLength(1);
+    expect(of("text_chunk")).toEqual([{ turn: 1, chunk: "x" }]);
+  });
+});
+
+describe("pairing of media", () => {
+  const bytes = (n: number) => new ArrayBuffer(n);
+
+  it("joins each meta with the frame behind it, in order", () => {
+    const { of } = connected();
+    for (let i = 0; i < 3; i++) {
+      FakeSocket.last.server("video_chunk_meta", meta(1, i, { size: i + 1 }));
+      FakeSocket.last.raw(bytes(i + 1));
+    }
+    const chunks = of("chunk") as { meta: ChunkMeta; bytes: ArrayBuffer }[];
+    expect(chunks.map((c) => [c.meta.chunk, c.bytes.byteLength])).toEqual([[0, 1], [1, 2], [2, 3]]);
+  });
+
+  it.each([
+    ["a frame without meta", () => FakeSocket.last.raw(bytes(4))],
+    ["a frame of another size", () => (FakeSocket.last.server("video_chunk_meta", meta(1, 0)), FakeSocket.last.raw(bytes(9)))],
+    ["a message in between", () => {
+      FakeSocket.last.server("video_chunk_meta", meta(1, 0));
+      FakeSocket.last.server("state", { state: "idle", turn: 1 });
+    }],
+  ])("drops %s and says so", (_name, act) => {
+    const { of } = connected();
+    act();
+    expect(of("protocol_error")).toHaveLength(1);
+    expect(of("chunk")).toEqual([]);
+    FakeSocket.last.server("video_chunk_meta", meta(1, 1, { size: 2 }));
+    FakeSocket.last.raw(bytes(2));
+    expect(of("chunk")).toHaveLength(1);
+  });
+
+  it("does not pair across a reconnect", () => {
+    const { of } = connected();
+    FakeSocket.last.server("video_chunk_meta", meta(1, 0));
+    FakeSocket.last.drop();
+    vi.advanceTimersByTime(500);
+    FakeSocket.last.accept();
+    FakeSocket.last.raw(bytes(8));
+    expect(of("chunk")).toEqual([]);
+  });
+});
+
+describe("reconnection", () => {
+  it("waits longer each time, up to the limit, and keeps the session id", () => {
+    const { of } = connected({ backoff: { firstMs: 100, maxMs: 1000 } });
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      FakeSocket.last.drop();
+      const { status, retryInMs } = of("connection").at(-1) as ConnectionEvent;
+      expect(status).toBe("lost");
+      waits.push(retryInMs);
+      const sockets = FakeSocket.all.length;
+      vi.advanceTimersByTime(retryInMs - 1);
+      expect(FakeSocket.all).toHaveLength(sockets);
+      vi.advanceTimersByTime(1);
+      expect(FakeSocket.all).toHaveLength(sockets + 1);
+    }
+    expect(waits).toEqual([100, 200, 400, 800, 1000, 1000]);
+    expect(new Set(FakeSocket.all.map((s) => s.url)).size).toBe(1);
+  });
+
+  it("spreads the attempts of many pages", () => {
+    const { of } = connected({ backoff: { firstMs: 100 }, random: () => 0 });
+    FakeSocket.last.drop();
+    expect((of("connection").at(-1) as ConnectionEvent).retryInMs).toBe(50);
+  });
+
+  it("says hello with what was configured since", () => {
+    const { client } = connected();
+    client.config({ voice: "rms" });
+    FakeSocket.last.drop();
+    vi.advanceTimersByTime(1000);
+    FakeSocket.last.accept();
+    expect(FakeSocket.last.sent[0]).toEqual({ type: "hello", data: { language: "en", voice: "rms" } });
+  });
+
+  it("is more patient with a full server", () => {
+    const { of } = connected();
+    FakeSocket.last.drop(1013, "no free session");
+    expect(of("connection").at(-1)).toMatchObject({ closeCode: 1013, reason: "no free session", retryInMs: 3000 });
+  });
+
+  it("tries at once when asked, once", () => {
+    const { client } = connected();
+    FakeSocket.last.drop();
+    client.retryNow();
+    client.retryNow();
+    expect(FakeSocket.all).toHaveLength(2);
+  });
+
+  it("stays closed after close()", () => {
+    const { client } = connected();
+    client.close();
+    expect(FakeSocket.last.closedWith).toBe(1000);
+    vi.advanceTimersByTime(60_000);
+    expect(FakeSocket.all).toHaveLength(1);
+    expect(client.status).toBe("closed");
+  });
+
+  it("gives up a server that never gets ready", () => {
+    const { client } = make({ openMs: 2000 });
+    client.connect();
+    FakeSocket.last.accept();
+    vi.advanceTimersByTime(2000);
+    expect(client.status).toBe("lost");
+    expect(FakeSocket.last.closedWith).toBe(4000);
+  });
+
+  it("pings a quiet line and leaves a dead one", () => {
+    const { client } = connected({ pingMs: 5000, pongMs: 3000 });
+    vi.advanceTimersByTime(5000);
+    expect(FakeSocket.last.sent.at(-1)?.type).toBe("ping");
+    FakeSocket.last.server("pong");
+    vi.advanceTimersByTime(4000);
+    expect(client.status).toBe("connected");
+    vi.advanceTimersByTime(2000);
+    expect(FakeSocket.last.sent.at(-1)?.type).toBe("ping");
+    vi.advanceTimersByTime(4000);
+    expect(client.status).toBe("lost");
+  });
+});
