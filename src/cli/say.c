@@ -1,7 +1,7 @@
 /*
- * `avatar-chat say`: text in, talking video out. Fragments go to FILE.part, which becomes an ordinary MP4 of the
- * name asked for when all is said, so that a file of that name is always a whole one. A pipe or a device gets
- * the fragments as they come, which play as well.
+ * `avatar-chat say`: text in, talking video out. Fragments go to FILE.part, which becomes an ordinary MP4 of
+ * the name asked for when all is said, so that a file of that name is always a whole one. A pipe or a device
+ * gets the fragments as they come, which play as well.
  */
 #include "cli/cli.h"
 #include "cli/remux.h"
