@@ -101,7 +101,7 @@ static bool find_port(struct program *p)
     return whole;
 }
 
-bool program_start(struct program *p, const char *const *args)
+static void spawn(struct program *p, const char *const *args)
 {
     const char *argv[32] = {binary(), "serve", "--set", "server.port=0"};
     int n = 4;
@@ -120,6 +120,11 @@ bool program_start(struct program *p, const char *const *args)
         _exit(127);
     }
     close(fd);
+}
+
+bool program_start(struct program *p, const char *const *args)
+{
+    spawn(p, args);
     for (int i = 0; i < 6000; i++) {
         int status;
         if (find_port(p))
@@ -149,7 +154,7 @@ static void check_log(const struct program *p)
     free(log);
 }
 
-int program_wait(struct program *p, int timeout_ms)
+static int wait_for(struct program *p, int timeout_ms)
 {
     int status = 0;
     for (int i = 0; i <= timeout_ms / 10; i++) {
@@ -166,10 +171,16 @@ int program_wait(struct program *p, int timeout_ms)
     return -1;
 }
 
+int program_run(struct program *p, const char *const *args)
+{
+    spawn(p, args);
+    return wait_for(p, 60000);
+}
+
 int program_stop(struct program *p, int sig)
 {
     kill(p->pid, sig);
-    int status = program_wait(p, 20000);
+    int status = wait_for(p, 20000);
     unlink(p->log_path);
     return status;
 }

@@ -42,8 +42,8 @@ bool program_start(struct program *p, const char *const *args);
 /* Sends the signal, waits (20 s); exit status, -1 when it did not exit. Fails the test on a sanitizer's
  * report. */
 int program_stop(struct program *p, int sig);
-/* Waits for its own end; exit status or -1. */
-int program_wait(struct program *p, int timeout_ms);
+/* Runs it until it ends by itself (60 s at most); exit status or -1. The caller unlinks log_path. */
+int program_run(struct program *p, const char *const *args);
 /* What it wrote to stderr so far; malloc'ed. */
 char *program_log(const struct program *p);
 

@@ -11,49 +11,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "integration/server_world.h"
-#include "integration/ws_client.h"
+#include "integration/turn_checks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { WAIT = 20000 };
-
-static void open_client(struct ws_client *c, const struct world *w, const char *path)
-{
-    assert_int_equal(ws_connect(c, w->port, path, NULL), 101);
-    assert_true(ws_wait(c, "session_ready", 0, WAIT) >= 0);
-}
-
-static int expect(struct ws_client *c, const char *type, size_t from)
-{
-    int at = ws_wait(c, type, from, WAIT);
-    if (at < 0) {
-        for (size_t i = c->n > from + 20 ? c->n - 20 : from; i < c->n; i++) {
-            char *data = json_dumps(c->messages[i].data, JSON_COMPACT | JSON_ENCODE_ANY);
-            print_error("%s %.60s\n", c->messages[i].type, data ? data : "");
-            free(data);
-        }
-        fail_msg("no `%s` came", type);
-    }
-    return at;
-}
-
-static void expect_error(struct ws_client *c, const char *code, size_t from)
-{
-    int at = expect(c, "error", from);
-    assert_string_equal(ws_string(&c->messages[at], "code"), code);
-    assert_true(*ws_string(&c->messages[at], "message"));
-}
-
-/* The connection lives and the session answers. */
-static void check_alive(struct ws_client *c)
-{
-    size_t from = c->n;
-    ws_text(c, "{\"type\":\"ping\",\"data\":{\"n\":%d}}", (int)from);
-    int at = expect(c, "pong", from);
-    assert_int_equal((int)ws_number(&c->messages[at], "n"), (int)from);
-}
 
 static int sessions(const struct world *w)
 {
@@ -65,45 +27,6 @@ static void wait_sessions(const struct world *w, int n)
     for (int i = 0; sessions(w) != n && i < 1000; i++)
         ac_sleep_us(10000);
     assert_int_equal(sessions(w), n);
-}
-
-static bool has_box(const struct ws_message *m, size_t at, const char *name)
-{
-    return m->len >= at + 8 && !memcmp(m->bytes + at + 4, name, 4);
-}
-
-/* Every meta has its bytes right behind it; chunks count up; init, first and last are where they belong. */
-static void check_media(const struct ws_client *c, size_t from, size_t to, bool clip)
-{
-    int chunk = 0, seq = 0;
-    double end_ms = 0;
-    bool open = false;
-    for (size_t i = from; i < to; i++) {
-        const struct ws_message *m = &c->messages[i];
-        if (strcmp(m->type, "video_chunk_meta") != 0) {
-            assert_string_not_equal(m->type, ""); /* bytes without a meta */
-            continue;
-        }
-        const struct ws_message *b = &c->messages[++i];
-        assert_string_equal(b->type, "");
-        assert_int_equal((size_t)ws_number(m, "size"), b->len);
-        assert_int_equal((int)ws_number(m, "chunk"), chunk);
-        assert_string_equal(ws_string(m, "mime"), "video/mp4");
-        assert_int_equal(ws_bool(m, "init"), clip || chunk == 0);
-        assert_true(has_box(b, 0, ws_bool(m, "init") ? "ftyp" : "moof"));
-        if (open)
-            assert_int_equal((int)ws_number(m, "seq"), seq);
-        assert_int_equal(ws_bool(m, "first"), !open);
-        seq = (int)ws_number(m, "seq");
-        open = !ws_bool(m, "last");
-        if (!clip)
-            assert_true(ws_number(m, "start_ms") >= end_ms - 1);
-        end_ms = ws_number(m, "start_ms") + ws_number(m, "duration_ms");
-        assert_true(ws_number(m, "duration_ms") > 0);
-        chunk++;
-    }
-    assert_true(chunk > 0);
-    assert_false(open);
 }
 
 static void check_turn(struct ws_client *c, size_t from, const char *answer, bool clip)
@@ -137,7 +60,7 @@ static void test_turns(void **state)
     static const char *const answers[] = {"Hello there. How are you today?", "你好。今天天气很好。"};
     struct world *w = *state;
     struct ws_client c;
-    open_client(&c, w, "/ws/turns-1");
+    open_client(&c, w->port, "/ws/turns-1");
     assert_string_equal(ws_string(&c.messages[expect(&c, "session_ready", 0)], "session_id"), "turns-1");
     for (size_t i = 0; i < 2; i++) {
         size_t from = c.n;
@@ -158,7 +81,7 @@ static void test_say(void **state)
 {
     struct world *w = *state;
     struct ws_client c;
-    open_client(&c, w, "/ws");
+    open_client(&c, w->port, "/ws");
     size_t from = c.n;
     ws_text(&c, "{\"type\":\"say\",\"text\":\"One. Two.\"}");
     size_t done = (size_t)expect(&c, "turn_done", from);
@@ -171,7 +94,7 @@ static void test_interrupt(void **state)
 {
     struct world *w = *state;
     struct ws_client c;
-    open_client(&c, w, "/ws");
+    open_client(&c, w->port, "/ws");
     ws_text(&c, "{\"type\":\"interrupt\"}"); /* nothing runs */
     int none = expect(&c, "interrupted", 0);
     assert_true(json_is_null(json_object_get(c.messages[none].data, "turn")));
@@ -231,7 +154,7 @@ static void test_bad_messages(void **state)
     };
     struct world *w = *state;
     struct ws_client c;
-    open_client(&c, w, "/ws");
+    open_client(&c, w->port, "/ws");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t from = c.n;
         assert_true(ws_frame(&c, 1, true, cases[i].message, strlen(cases[i].message)));
@@ -257,7 +180,7 @@ static void test_large_messages(void **state)
 {
     struct world *w = *state;
     struct ws_client c;
-    open_client(&c, w, "/ws");
+    open_client(&c, w->port, "/ws");
 
     char *text = repeat("{\"type\":\"text\",\"text\":\"", "0123456789", 10000, "\"}"); /* 100 kB */
     size_t from = c.n;
@@ -283,7 +206,7 @@ static void test_large_messages(void **state)
     assert_int_equal(c.close_code, 1009);
     ws_drop(&c);
 
-    open_client(&c, w, "/ws"); /* the same in fragments that are each small enough */
+    open_client(&c, w->port, "/ws"); /* the same in fragments that are each small enough */
     text = repeat("", "0123456789", 10000, "");
     bool ok = ws_frame(&c, 1, false, text, strlen(text));
     for (int i = 0; ok && i < 20; i++)
@@ -301,7 +224,7 @@ static void test_fragments(void **state)
     struct world *w = *state;
     struct ws_client c;
     static const char text[] = "{\"type\":\"ping\",\"data\":{\"word\":\"\xe4\xbd\xa0\xe5\xa5\xbd\"}}";
-    open_client(&c, w, "/ws");
+    open_client(&c, w->port, "/ws");
     for (size_t cut = 1; cut < sizeof text - 1; cut++) { /* also in the middle of a character */
         size_t from = c.n;
         ws_frame(&c, 1, false, text, cut);
@@ -353,8 +276,8 @@ static void test_ids(void **state)
 {
     struct world *w = *state;
     struct ws_client a, b;
-    open_client(&a, w, "/ws");
-    open_client(&b, w, "/ws");
+    open_client(&a, w->port, "/ws");
+    open_client(&b, w->port, "/ws");
     const char *id_a = ws_string(&a.messages[0], "session_id"),
                *id_b = ws_string(&b.messages[0], "session_id");
     assert_int_equal(strlen(id_a), 32);
@@ -362,9 +285,9 @@ static void test_ids(void **state)
     assert_string_not_equal(id_a, id_b);
     ws_close(&b);
 
-    open_client(&b, w, "/ws/twin");
+    open_client(&b, w->port, "/ws/twin");
     ws_drop(&a);
-    open_client(&a, w, "/ws/twin"); /* the newer one wins */
+    open_client(&a, w->port, "/ws/twin"); /* the newer one wins */
     expect_error(&b, "closed", 0);
     assert_true(ws_wait_closed(&b, WAIT));
     assert_int_equal(b.close_code, 4001);
@@ -379,9 +302,9 @@ static void test_vanishing(void **state)
 {
     struct world *w = *state;
     struct ws_client c, other;
-    open_client(&other, w, "/ws");
+    open_client(&other, w->port, "/ws");
     for (int i = 0; i < 5; i++) {
-        open_client(&c, w, "/ws/ghost");
+        open_client(&c, w->port, "/ws/ghost");
         ws_text(&c,
                 "{\"type\":\"text\",\"text\":\"slow I am going to be gone before this is said. Or that.\"}");
         if (i)
@@ -419,7 +342,7 @@ static void test_rate_limit(void **state)
     struct world w;
     struct ws_client c;
     world_open(&w, sets, NULL);
-    open_client(&c, &w, "/ws");
+    open_client(&c, w.port, "/ws");
     for (int i = 0; i < 100; i++)
         ws_text(&c, "{\"type\":\"ping\"}");
     expect_error(&c, "limit_exceeded", 0);
@@ -439,8 +362,8 @@ static void test_session_limit(void **state)
     struct world w;
     struct ws_client a, b, c;
     world_open(&w, sets, NULL);
-    open_client(&a, &w, "/ws");
-    open_client(&b, &w, "/ws");
+    open_client(&a, w.port, "/ws");
+    open_client(&b, w.port, "/ws");
     assert_int_equal(ws_connect(&c, w.port, "/ws", NULL), 101);
     expect_error(&c, "limit_exceeded", 0);
     assert_true(ws_wait_closed(&c, WAIT));
@@ -449,7 +372,7 @@ static void test_session_limit(void **state)
     check_alive(&a);
     ws_close(&b);
     wait_sessions(&w, 1);
-    open_client(&c, &w, "/ws");
+    open_client(&c, w.port, "/ws");
     check_alive(&c);
     ws_close(&c);
     ws_close(&a);
@@ -463,7 +386,7 @@ static void test_idle_timeout(void **state)
     struct world w;
     struct ws_client c;
     world_open(&w, sets, NULL);
-    open_client(&c, &w, "/ws");
+    open_client(&c, w.port, "/ws");
     expect_error(&c, "limit_exceeded", 0);
     assert_true(ws_wait_closed(&c, WAIT));
     assert_int_equal(c.close_code, 1001);
@@ -479,8 +402,8 @@ static void test_no_sign_of_life(void **state)
     struct world w;
     struct ws_client dead, live;
     world_open(&w, NULL, &tuning);
-    open_client(&dead, &w, "/ws");
-    open_client(&live, &w, "/ws");
+    open_client(&dead, w.port, "/ws");
+    open_client(&live, w.port, "/ws");
     dead.mute = true;
     for (int i = 0; i < 40 && !dead.closed; i++) {
         ws_read_for(&dead, 50);
@@ -514,8 +437,8 @@ static void test_never_reads(void **state)
     struct world w;
     struct ws_client slow, other;
     world_open(&w, sets, NULL);
-    open_client(&slow, &w, "/ws/slow");
-    open_client(&other, &w, "/ws/other");
+    open_client(&slow, w.port, "/ws/slow");
+    open_client(&other, w.port, "/ws/other");
     for (int i = 0; i < 100 && sessions(&w) == 2; i++) {
         fall_behind(&slow, 1);
         check_alive(&other); /* nobody else notices */
@@ -544,8 +467,8 @@ static void test_catches_up(void **state)
     struct world w;
     struct ws_client slow, other;
     world_open(&w, sets, &tuning);
-    open_client(&slow, &w, "/ws/slow");
-    open_client(&other, &w, "/ws/other");
+    open_client(&slow, w.port, "/ws/slow");
+    open_client(&other, w.port, "/ws/other");
     fall_behind(&slow, OWED);
     ws_text(&slow, "{\"type\":\"text\",\"text\":\"echo First. Second. Third.\"}");
     ws_text(&other, "{\"type\":\"text\",\"text\":\"echo All is well.\"}");
@@ -573,7 +496,7 @@ static void test_too_slow_for_too_long(void **state)
     struct world w;
     struct ws_client slow;
     world_open(&w, sets, &tuning);
-    open_client(&slow, &w, "/ws/slow");
+    open_client(&slow, w.port, "/ws/slow");
     fall_behind(&slow, OWED);
     ws_text(&slow, "{\"type\":\"text\",\"text\":\"echo Media falls behind.\"}");
     wait_sessions(&w, 0);
@@ -588,8 +511,8 @@ static void test_stop_while_talking(void **state)
     struct world w;
     struct ws_client a, b;
     world_open(&w, NULL, NULL);
-    open_client(&a, &w, "/ws/a");
-    open_client(&b, &w, "/ws/b");
+    open_client(&a, w.port, "/ws/a");
+    open_client(&b, w.port, "/ws/b");
     ws_text(
         &a,
         "{\"type\":\"text\",\"text\":\"slow This goes on for quite some time. And then some more of it.\"}");
