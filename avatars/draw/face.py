@@ -43,14 +43,14 @@ def ears(s, p):
 
 
 def neck(s, p):
-    w, y0 = p.neck_width, p.chin - 90
-    pts = [(CX - w + 6, y0), (CX - w, 720), (CX - w - 3, 770), (CX - w - 26, 812), (CX - w - 96, 850), (CX - w - 200, 900),
-           (CX - w - 230, 1180), (CX + w + 230, 1180), (CX + w + 200, 900), (CX + w + 96, 850), (CX + w + 26, 812), (CX + w + 3, 770),
+    w, y0 = p.neck_width, p.chin - 60
+    pts = [(CX - w + 6, y0), (CX - w, 720), (CX - w - 3, 770), (CX - w - 26, 812), (CX - w - 90, 850), (CX - w - 130, 900),
+           (CX - w - 130, 1180), (CX + w + 130, 1180), (CX + w + 130, 900), (CX + w + 90, 850), (CX + w + 26, 812), (CX + w + 3, 770),
            (CX + w, 720), (CX + w - 6, y0)]
     clip = s.clip(d(pts))
     g = s.linear(CX - w, 0, CX + w, 0, [(0, mix(p.skin, p.shade, 0.55), 1), (0.28, mix(p.skin, p.shade, 0.1), 1),
                                         (0.62, mix(p.skin, p.shade, 0.3), 1), (1, mix(p.shade, p.deep, 0.35), 1)])
-    c = p.chin
+    c = p.chin + p.raised
     cast = [(CX - w - 30, c - 80), (CX - 60, c - 40), (CX + 60, c - 40), (CX + w + 30, c - 80), (CX + w + 24, c + 50), (CX + w - 20, c + 62),
             (CX + 40, c + 66), (CX - 40, c + 50), (CX - w + 10, c + 20), (CX - w - 30, c + 10)]
     out = [f'<path d="{d(pts)}" fill="{g}"/><g {clip}>',
@@ -127,7 +127,7 @@ def nose(s, p):
             s.soft([(sx(side, w + 6), y - 2), (sx(side, w + 22), y + 22), (sx(side, w + 34), y + 48), (sx(side, w + 30), y + 48),
                     (sx(side, w + 14), y + 24)], p.deep, p.fold, 5)]
     o += [  # light along the bridge, ball of the nose
-        s.soft([(CX - 7, ey - 16), (CX + 3, ey - 16), (CX + 4, ey + 50), (CX + 5, y - 36), (CX - 10, y - 36), (CX - 8, ey + 50)], p.light, 0.72, 5),
+        s.soft([(CX - 5, ey - 34), (CX + 1, ey - 34), (CX + 3, ey + 44), (CX + 5, y - 34), (CX - 10, y - 34), (CX - 7, ey + 44)], p.light, 0.62, 6),
         s.spot(CX - 4, y - 24, 20, 18, p.light, 0.8),
         s.spot(CX - 6, y - 27, 7, 6, "#ffffff", 0.5),
         s.spot(CX + 14, y - 10, 20, 16, p.shade, 0.5),
@@ -152,7 +152,7 @@ def around_mouth(s, p):
             s.soft([(CX + 9, y + 14), (CX + 13, y + 14), (CX + 18, top - 4), (CX + 11, top - 4)], p.light, 0.30, 2.5),
             s.soft([(CX - 42, low + 1), (CX, low + 7), (CX + 42, low + 1), (CX + 30, low + 13), (CX, low + 17), (CX - 30, low + 13)], p.deep,
                    0.50, 5),
-            s.spot(left[0] - 7, left[1] + 2, 17, 22, p.deep, 0.32), s.spot(right[0] + 7, right[1] + 2, 17, 22, p.deep, 0.42),
+            s.spot(left[0] - 6, left[1] + 1, 15, 14, p.deep, 0.14), s.spot(right[0] + 6, right[1] + 1, 15, 14, p.deep, 0.2),
             s.soft([(left[0] + 4, left[1] - 14), (CX - 20, top - 7), (CX - 24, top - 3), (left[0] + 10, left[1] - 9)], p.light, 0.5, 3),
             s.spot(left[0] - 22, left[1] + 18, 24, 30, p.light, 0.22)]
 
@@ -243,65 +243,73 @@ def lids(s, p):
 
 
 def lashes(s, p):
+    k = p.lash
+
+    def hair(x, y, lx, ly, w, o):
+        path = [(x, y), (x + lx * 0.40, y + ly * 0.62), (x + lx, y + ly)]
+        return f'<path d="{d(taper(path, w, 1, 0.08, 5))}" fill="{p.lash_colour}" opacity="{o:.2f}"/>'
+
     def upper(side):
-        line = [(CX + side * x, y) for x, y in sample(p.eye_open, 40)]  # from inner to outer
-        k = p.lash
-        o = [f'<path d="{d(taper(line[1:], k["line"], 0.25, 0.75, 20))}" fill="{p.lash_colour}" opacity="0.95" {s.blur(0.5)}/>',
-             s.line(line[2:-2], p.lash_colour, k["line"] * 1.7, 0.30, 1.6)]
+        line = [(CX + side * x, y) for x, y in sample(p.eye_open, 60)]  # from inner to outer
+        o = [f'<path d="{d(taper(line[2:], k["line"], 0.2, 0.8, 20))}" fill="{p.lash_colour}" opacity="0.95" {s.blur(0.6)}/>',
+             s.line(line[4:-3], p.lash_colour, k["line"] * 2, 0.28, 2)]
         if k["wing"]:
             x, y = line[-1]
-            o.append(f'<path d="{d(taper([line[-7], line[-3], (x + side * k["wing"] * 0.5, y - k["wing"] * 0.10), (x + side * k["wing"], y - k["wing"] * 0.42)], k["line"], 0.7, 0.05))}" '
-                     f'fill="{p.lash_colour}" opacity="0.9" {s.blur(0.4)}/>')
-        for i in range(3, 40, k["every"]):
-            t = i / 39
+            path = [line[-10], line[-4], (x + side * k["wing"] * 0.5, y - k["wing"] * 0.16), (x + side * k["wing"], y - k["wing"] * 0.5)]
+            o.append(f'<path d="{d(taper(path, k["line"] * 0.9, 0.8, 0.04))}" fill="{p.lash_colour}" opacity="0.85" {s.blur(0.5)}/>')
+        for n in range(k["count"]):
+            t = 0.10 + 0.90 * (n + 0.35 * math.sin(n * 9.1)) / (k["count"] - 1)
+            i = max(0, min(59, round(t * 59)))
             x, y = line[i]
-            ln = k["length"] * (0.30 + 0.70 * min(1, t * 1.25)) * (0.9 + 0.2 * math.sin(i * 4.7))
-            lean = side * (-0.30 + 1.25 * t) * ln
-            o.append(f'<path d="{d(taper([(x, y + 0.5), (x + lean * 0.45, y - ln * 0.42), (x + lean, y - ln * (0.92 - 0.28 * t))], 1.9, 1, 0.1, 5))}" '
-                     f'fill="{p.lash_colour}" opacity="0.85"/>')
+            ln = k["length"] * (0.34 + 0.66 * min(1, t * 1.3)) * (0.82 + 0.3 * math.sin(n * 5.3) ** 2)
+            lean = side * (-0.18 + 1.05 * t ** 1.3) * ln
+            o.append(hair(x, y + 0.5, lean, -ln * (0.86 - 0.34 * t), 1.7, 0.62))
         return "".join(o)
 
     def lower(side):
-        line = [(CX + side * x, y) for x, y in sample(p.eye_low, 40)]
-        o = [s.line([(x, y + 1.0) for x, y in line[3:-2]], "#eab6a6", 2.2, 0.75, 0.6),
-             s.line([(x, y - 1.2) for x, y in line[5:-6]], "#fff4ee", 0.9, 0.55, 0.5),
-             s.line([(x, y + 3.2) for x, y in line[12:-1]], p.lash_colour, 1.5, 0.34, 0.9)]
-        if p.lash["lower"]:
-            for i in range(14, 39, 2):
-                x, y = line[i]
-                ln = p.lash["lower"] * (0.6 + 0.5 * i / 39)
-                o.append(s.line([(x, y + 2.4), (x + side * ln * (0.1 + 0.5 * i / 39), y + 2.4 + ln)], p.lash_colour, 0.9, 0.42))
+        line = [(CX + side * x, y) for x, y in sample(p.eye_low, 60)]
+        o = [s.line([(x, y + 1.2) for x, y in line[5:-3]], "#e3a898", 2.6, 0.7, 0.8),
+             s.line([(x, y - 1.0) for x, y in line[9:-10]], "#fff4ee", 0.9, 0.5, 0.6),
+             s.line([(x, y + 3.4) for x, y in line[16:-2]], p.lash_colour, 1.8, 0.30, 1.1)]
+        for n in range(k["lower_count"]):
+            t = 0.38 + 0.60 * (n + 0.4 * math.sin(n * 7.7)) / max(1, k["lower_count"] - 1)
+            i = max(0, min(59, round(t * 59)))
+            x, y = line[i]
+            ln = k["lower"] * (0.55 + 0.55 * math.sin(n * 3.9) ** 2)
+            o.append(hair(x, y + 2.6, side * ln * (-0.1 + 0.7 * t), ln, 1.0, 0.32))
         return "".join(o)
     s.layer("lash_upper", both(upper))
     s.layer("lash_lower", both(lower))
 
 
 def brows(s, p, rng):
-    """Hair by hair along the brow's middle line, from the inner end out."""
+    """Hair by hair along the brow's middle line, from the inner end out, over a soft shade."""
     def one(side):
         mid = [(CX + side * x, y) for x, y in sample(p.brow, 60)]
-        o = [f'<path d="{d(taper(mid, p.brow_w * 0.9, 0.55, 0.12, 16))}" fill="{p.brow_colour}" opacity="{p.brow_body}" {s.blur(2.4)}/>']
-        for _ in range(p.brow_hairs):
-            t = rng.random() ** 0.9
+        body = taper(mid, p.brow_w * 0.86, 0.5, 0.1, 16)
+        fade = s.linear(mid[0][0], 0, mid[-1][0], 0, [(0, p.brow_colour, 0.15), (0.22, p.brow_colour, 0.85), (0.7, p.brow_colour, 1), (1, p.brow_colour, 0.5)])
+        o = [f'<path d="{d(body)}" fill="{fade}" opacity="{p.brow_body}" {s.blur(2)}/>']
+        for n in range(p.brow_hairs):
+            t = (n + rng.random()) / p.brow_hairs
             i = min(58, int(t * 59))
-            x, y = mid[i]
-            dx, dy = mid[i + 1][0] - x, mid[i + 1][1] - y
-            ln = math.hypot(dx, dy)
-            tx, ty = dx / ln, dy / ln
-            nx, ny = (ty, -tx) if side < 0 else (-ty, tx)
+            (x, y), (x1, y1) = mid[i], mid[i + 1]
+            ln = math.hypot(x1 - x, y1 - y)
+            tx, ty = (x1 - x) / ln, (y1 - y) / ln
+            nx, ny = (ty, -tx) if ty * 0 - tx * 1 < 0 else (-ty, tx)  # the normal that points up
             if ny > 0:
                 nx, ny = -nx, -ny
-            width = p.brow_w * (0.62 + 0.38 * min(1, t / 0.25)) * (1 - max(0, t - 0.45) / 0.55 * 0.8)
-            across = rng.random() - 0.5
-            bx, by = x + nx * width * across, y + ny * width * across
-            up = (1.05 - 1.15 * min(1, t * 1.5)) if across < 0.15 else (0.30 - 0.55 * t)
-            if across > 0.25:
-                up = 0.10 - 0.5 * t
-            hl = p.brow_w * (0.62 + 0.5 * rng.random()) * (1 - 0.35 * t)
-            hx, hy = tx + nx * up, ty + ny * up
+            width = p.brow_w * (0.66 + 0.34 * min(1, t / 0.3)) * (1 - max(0, t - 0.5) / 0.5 * 0.82)
+            across = rng.random() - 0.5                                # -0.5 lower edge, 0.5 upper edge
+            lean = (1.25 - 1.5 * t) if t < 0.5 else (0.5 - 0.9 * (t - 0.5))  # inner hairs stand up, outer ones lie
+            lean *= 0.75 - 0.75 * across
+            hl = p.brow_w * (0.55 + 0.45 * rng.random()) * (1.1 - 0.35 * t)
+            hx, hy = tx + nx * lean, ty + ny * lean
             hn = math.hypot(hx, hy)
-            path = [(bx, by), (bx + hx / hn * hl * 0.5, by + hy / hn * hl * 0.5 - 0.4), (bx + (hx / hn * 0.92 + tx * 0.1) * hl, by + (hy / hn * 0.9 + ty * 0.1) * hl)]
-            o.append(f'<path d="{d(taper(path, 1.5 + 0.8 * rng.random(), 0.7, 0.1, 4))}" fill="{p.brow_colour}" opacity="{0.35 + 0.4 * rng.random():.2f}"/>')
+            hx, hy = hx / hn, hy / hn
+            bx, by = x + nx * width * across - hx * hl * 0.4, y + ny * width * across - hy * hl * 0.4
+            path = [(bx, by), (bx + hx * hl * 0.5, by + hy * hl * 0.5), (bx + (hx * 0.8 + tx * 0.25) * hl, by + (hy * 0.8 + ty * 0.25) * hl)]
+            o.append(f'<path d="{d(taper(path, 1.1 + 0.7 * rng.random(), 0.5, 0.1, 4))}" fill="{p.brow_colour}" '
+                     f'opacity="{(0.18 + 0.42 * rng.random()) * (0.55 + 0.45 * min(1, t * 4)):.2f}"/>')
         return "".join(o)
     return both(one)
 
@@ -326,7 +334,8 @@ def lips(s, p):
             s.spot(CX - 16, lt + 6, 22, 6, c["light"], 0.55, -14), s.spot(CX + 16, lt + 6, 22, 6, c["light"], 0.32, 14),
             s.spot(left[0] + 6, left[1], 22, 12, c["dark"], 0.45), s.spot(right[0] - 6, right[1], 22, 12, c["dark"], 0.55),
             wrinkles, "</g>",
-            s.spot(left[0] - 1, left[1], 9, 7, p.dark, 0.5), s.spot(right[0] + 1, right[1], 9, 7, p.dark, 0.5))
+            s.spot(left[0] - 2, left[1] + 0.5, 11, 8, p.dark, 0.5), s.spot(right[0] + 2, right[1] + 0.5, 11, 8, p.dark, 0.55),
+            s.spot(left[0] - 7, left[1] + 1, 15, 13, p.deep, 0.3), s.spot(right[0] + 7, right[1] + 1, 15, 13, p.deep, 0.36))
     low_area = [(x, y - 6) for x, y in line] + low[::-1]
     clip = s.clip(d([(x, y - 9) for x, y in line] + [(x, y + 1.0) for x, y in low[::-1]]))
     g = s.linear(0, mid_y, 0, ll, [(0, mix(c["lower"], c["dark"], 0.35), 1), (0.3, c["lower"], 1), (0.7, c["lower"], 1),
@@ -349,40 +358,42 @@ def inside(s, p):
     line = contour(p.lip_line, 41)
     y = line[20][1]
     half = (line[-1][0] - line[0][0]) / 2
-
-    def row(widths, y0, heights, curve, tone, up):
-        o, x = [], 0.0
-        for i, (w, h) in enumerate(zip(widths, heights)):
-            for side in (-1, 1):
-                cx0, cx1 = CX + side * x, CX + side * (x + w)
-                a, b = min(cx0, cx1) + 0.35, max(cx0, cx1) - 0.35
-                bend = curve * ((x + w / 2) / half) ** 2
-                ya, yb = y0 - bend, y0 + h * up - bend
-                r = min(2.4, w * 0.3)
-                colour = mix(tone, "#8f6a5c", min(0.75, 0.07 * i * i * 0.55))
-                pts = [(a, ya), ((a + b) / 2, ya), (b, ya), (b, yb - up * r), ((a + b) / 2 + (b - a) * 0.2, yb), ((a + b) / 2 - (b - a) * 0.2, yb),
-                       (a, yb - up * r)]
-                o.append(f'<path d="M{f(a)} {f(ya)}L{f(b)} {f(ya)}L{f(b)} {f(yb - up * r)}Q{f(b)} {f(yb)} {f(b - r)} {f(yb)}L{f(a + r)} {f(yb)}'
-                         f'Q{f(a)} {f(yb)} {f(a)} {f(yb - up * r)}Z" fill="{colour}"/>')
-            x += w
-        return "".join(o), x
-
     k = half / 66
-    teeth, reach = row([w * k for w in (10.2, 8.2, 9.2, 8.2, 7.6, 6.5)], y - 26, [33.5, 31.8, 33, 30.5, 29, 28], 5, "#f3ebe1", 1)
-    g = s.linear(0, y - 16, 0, y + 8, [(0, "#7a4038", 0.55), (0.45, "#a8786a", 0.12), (1, "#ffffff", 0.0)])
-    s.layer("teeth_upper",
-            f'<path d="M{f(CX - reach)} {f(y - 36)}H{f(CX + reach)}V{f(y - 4)}Q{f(CX)} {f(y + 8)} {f(CX - reach)} {f(y - 4)}Z" fill="#8f6558"/>',
-            teeth, f'<rect x="{f(CX - half)}" y="{f(y - 40)}" width="{f(2 * half)}" height="48" fill="{g}" opacity="0.8"/>' if False else "",
-            s.spot(CX - 8, y - 3, 26, 8, "#ffffff", 0.55))
-    teeth, reach = row([w * k for w in (6.2, 6.8, 7.6, 7.4, 7.4, 6)], y + 4, [26, 26, 27, 26, 25, 24], -4, "#dfd3c7", 1)
-    low_g = s.linear(0, y + 4, 0, y + 30, [(0, "#5a2a24", 0.05), (0.5, "#5a2a24", 0.30), (1, "#4a1c18", 0.8)])
-    s.layer("teeth_lower", teeth,
-            f'<path d="M{f(CX - reach)} {f(y + 3)}H{f(CX + reach)}V{f(y + 34)}H{f(CX - reach)}Z" fill="{low_g}"/>')
-    tongue = [(CX - half * 0.72, y + 40), (CX - half * 0.66, y + 14), (CX - half * 0.36, y + 4), (CX, y + 6), (CX + half * 0.36, y + 4),
-              (CX + half * 0.66, y + 14), (CX + half * 0.72, y + 40), (CX, y + 52)]
-    g = s.linear(0, y + 2, 0, y + 34, [(0, "#9c4a48", 1), (0.35, "#b96461", 1), (1, "#a04b4b", 1)])
-    s.layer("tongue", f'<path d="{d(tongue)}" fill="{g}" {s.blur(1.5)}/>', s.line([(CX, y + 9), (CX + 1, y + 22), (CX, y + 40)], "#7d3234", 3, 0.5, 2),
-            s.spot(CX - 16, y + 14, 18, 7, "#e6a39c", 0.55), s.spot(CX + 16, y + 14, 16, 6, "#e6a39c", 0.35))
+
+    def row(widths, heights, y0, bend, tone, gap):
+        """One band of teeth with a gently scalloped edge and soft seams; y0 is the root's side, heights point to the edge."""
+        edge, seams, x = [], [], 0.0
+        for w, h in zip(widths, heights):
+            rise = lambda v: bend * (v / half) ** 2
+            r = 0.9 if h > 0 else -0.9
+            edge += [(x + 0.5, y0 + h - r * 0.8 + rise(x)), (x + w * 0.22, y0 + h + rise(x)), (x + w * 0.78, y0 + h + rise(x + w)),
+                     (x + w - 0.5, y0 + h - r * 0.8 + rise(x + w))]
+            x += w
+            seams.append((x, y0 + rise(x), y0 + h * 0.96 + rise(x)))
+        seams = [(0, y0, y0 + heights[0] * 0.96)] + seams[:-1]
+        outline = [(CX - ex, ey) for ex, ey in edge[::-1]] + [(CX + ex, ey) for ex, ey in edge]
+        path = f"M{f(CX - x)} {f(y0)}" + "".join(f"L{f(px)} {f(py)}" for px, py in outline) + f"L{f(CX + x)} {f(y0)}Z"
+        g = s.linear(CX - x, 0, CX + x, 0, [(0, mix(tone, gap, 0.75), 1), (0.16, mix(tone, gap, 0.35), 1), (0.34, tone, 1), (0.62, tone, 1),
+                                            (0.84, mix(tone, gap, 0.4), 1), (1, mix(tone, gap, 0.8), 1)])
+        o = [f'<path d="{path}" fill="{g}" {s.blur(0.35)}/>']
+        for sx_, ya, yb in seams:
+            for side in ((-1, 1) if sx_ else (1,)):
+                o.append(s.line([(CX + side * sx_, ya), (CX + side * sx_, (ya + yb) / 2), (CX + side * sx_, yb)], gap, 0.8, 0.34, 0.35))
+        return "".join(o), x, path
+
+    teeth, reach, path = row([w * k for w in (9.4, 7.4, 8.2, 7.6, 7.4, 6.5)], [32, 31.2, 31.8, 30.4, 29.2, 28], y - 27, -5, "#f6efe6", "#9c7263")
+    clip = s.clip(path)
+    s.layer("teeth_upper", teeth, f"<g {clip}>", s.spot(CX - 9, y - 4, 30, 9, "#ffffff", 0.6),
+            s.soft([(CX - reach, y - 40), (CX + reach, y - 40), (CX + reach, y - 12), (CX, y - 9), (CX - reach, y - 12)], "#7b453b", 0.32, 4), "</g>")
+    teeth, reach, path = row([w * k for w in (5.8, 6.2, 7.0, 6.8, 6.6, 6)], [-26, -26, -26.6, -26, -25, -24], y + 30, 3.5, "#e3d8cc", "#8a5f52")
+    clip = s.clip(path)
+    s.layer("teeth_lower", teeth, f"<g {clip}>",
+            s.soft([(CX - reach, y + 12), (CX, y + 16), (CX + reach, y + 12), (CX + reach, y + 40), (CX - reach, y + 40)], "#5a2a24", 0.6, 5), "</g>")
+    tongue = [(CX - half * 0.70, y + 46), (CX - half * 0.62, y + 17), (CX - half * 0.34, y + 7), (CX, y + 9), (CX + half * 0.34, y + 7),
+              (CX + half * 0.62, y + 17), (CX + half * 0.70, y + 46), (CX, y + 58)]
+    g = s.linear(0, y + 4, 0, y + 40, [(0, "#8f4341", 1), (0.35, "#bd6a66", 1), (1, "#a04b4b", 1)])
+    s.layer("tongue", f'<path d="{d(tongue)}" fill="{g}" {s.blur(1.5)}/>', s.line([(CX, y + 12), (CX + 1, y + 26), (CX, y + 44)], "#7d3234", 3, 0.5, 2),
+            s.spot(CX - 16, y + 18, 20, 8, "#eeb0a8", 0.6), s.spot(CX + 16, y + 18, 18, 7, "#eeb0a8", 0.4))
 
 
 # ---- the rig ----
@@ -394,7 +405,7 @@ def pairs(points):
 def rig(p):
     out = [f"# The rig of {p.name_en}. Written by avatars/draw/draw.py together with the drawing; docs/avatar.md explains it.",
            f"name: {{en: {p.name_en}, zh: {p.name_zh}}}", f"gender: {p.gender}",
-           f"detail: {{en: \"{p.detail_en}\", zh: \"{p.detail_zh}\"}}", "drawing: character.svg", "frame: [0, 0, 1024]",
+           f"detail: {{en: \"{p.detail_en}\", zh: \"{p.detail_zh}\"}}", "drawing: character.svg", "frame: [%g, %g, %g]" % p.frame,
            "head:"]
     for k, v in p.head_rig.items():
         out.append(f"  {k}: {v if not isinstance(v, tuple) else '[%g, %g]' % v}")

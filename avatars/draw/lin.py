@@ -13,32 +13,33 @@ class Lin:
     detail_en, detail_zh = "Young woman, long dark hair, navy jacket", "年轻女性，深色长发，藏青外套"
     backdrop = ("#eef1f3", "#d3dade", "#9fabb5")
     skin, light, shade, deep, dark, blush = "#f4cfb8", "#ffeee2", "#e0a88c", "#b5745a", "#6e3526", "#ec8f7d"
-    blush_force, hollow, bags, fold = 0.42, 0.20, 0.13, 0.14
+    blush_force, hollow, bags, fold = 0.36, 0.20, 0.13, 0.14
     chin, eye_y, nose_y, nose_w = 690, 421, 537, 35
-    neck_width = 88
+    frame = (32, 40, 960)
+    neck_width, raised = 86, 30  # the body is drawn lower and raised by this
     ear = (186, 372, 500)
     # right half of the face from the top of the forehead down to the chin
-    face = [(CX, 150), (CX + 90, 164), (CX + 155, 220), (CX + 186, 310), (CX + 191, 400), (CX + 187, 460), (CX + 176, 522), (CX + 155, 580),
-            (CX + 118, 634), (CX + 74, 670), (CX + 36, 687), (CX, 691)]
+    face = [(CX, 150), (CX + 90, 164), (CX + 155, 220), (CX + 186, 310), (CX + 191, 400), (CX + 187, 455), (CX + 176, 516), (CX + 153, 574),
+            (CX + 114, 630), (CX + 68, 670), (CX + 32, 688), (CX, 692)]
     # one eye, from the inner corner out: x from the middle of the face
-    eye_open = [(47, 430), (54, 420), (66, 408), (84, 400), (104, 401), (122, 408), (137, 419)]
-    eye_low = [(47, 430), (58, 435), (76, 439.5), (96, 440), (114, 436), (128, 428), (137, 419)]
-    eye_closed = [(47, 430), (58, 435), (76, 440.5), (96, 442), (114, 439), (128, 431), (137, 420)]
-    eye_crease = [(44, 427), (52, 413), (65, 399), (84, 390), (106, 391), (126, 398), (143, 412)]
-    iris = (91, 419, 20.5)
+    eye_open = [(46, 430), (53, 421), (65, 410.5), (82, 403.5), (102, 403.5), (121, 409), (138, 419)]
+    eye_low = [(46, 430), (57, 433.5), (75, 437), (95, 437.5), (114, 434), (128, 427.5), (138, 419)]
+    eye_closed = [(46, 430), (57, 434.5), (75, 438.5), (95, 440), (114, 437.5), (128, 430.5), (138, 420)]
+    eye_crease = [(43, 427), (50, 415), (63, 402), (82, 393.5), (104, 393), (125, 399), (145, 412)]
+    iris = (92, 418.5, 19.8)
     iris_colours = ("#a8713f", "#6a3f22", "#24120b")
     sclera = ("#f7f0ec", "#e6d6ce", "#b99d92")
-    lash = {"line": 4.6, "wing": 11, "every": 2, "length": 14, "lower": 5}
+    lash = {"line": 4.4, "wing": 10, "count": 24, "length": 11, "lower": 5, "lower_count": 12}
     lash_colour = "#1c100d"
     lid_tint, lid_force, crease_force = "#b06a58", 0.5, 0.62
-    brow = [(40, 383), (66, 374), (94, 366), (120, 363), (142, 369), (158, 378)]
-    brow_w, brow_hairs, brow_colour, brow_body = 13, 130, "#3a241c", 0.62
-    lip_top = [(446, 587.5), (466, 583), (484, 576), (500, 572), (512, 575), (524, 572), (540, 576), (558, 583), (578, 587.5)]
-    lip_line = [(446, 587.5), (466, 590), (486, 590.5), (500, 591), (512, 593), (524, 591), (538, 590.5), (558, 590), (578, 587.5)]
-    lip_low = [(446, 587.5), (462, 599), (482, 609.5), (500, 614.5), (512, 615), (524, 614.5), (542, 609.5), (562, 599), (578, 587.5)]
+    brow = [(44, 375), (68, 370), (96, 364), (122, 361.5), (144, 367), (160, 377)]
+    brow_w, brow_hairs, brow_colour, brow_body = 14, 210, "#38231b", 0.72
+    lip_top = [(446, 585.5), (466, 581.5), (484, 576), (500, 572), (512, 575), (524, 572), (540, 576), (558, 581.5), (578, 585.5)]
+    lip_line = [(446, 585.5), (466, 588.5), (486, 590.5), (500, 591), (512, 593), (524, 591), (538, 590.5), (558, 588.5), (578, 585.5)]
+    lip_low = [(446, 585.5), (461, 598.5), (480, 610.5), (498, 615), (512, 615.6), (526, 615), (544, 610.5), (563, 598.5), (578, 585.5)]
     lip = {"upper": "#bf6460", "lower": "#d17a73", "light": "#f0aaa0", "gloss": "#ffe2da", "dark": "#87403d", "inside": "#6b2a2a", "deep": "#260b0c",
            "seam": "#5a2220"}
-    mouth_open = 56
+    mouth_open = 52
     head_rig = {"center": (512.0, 420.0), "radius": (270.0, 330.0), "face": (512.0, 470.0), "face_radius": (192.0, 230.0),
                 "pivot": (512.0, 800.0), "chin": 690, "neck": 850, "chest": 960, "liveliness": 1}
     base = ["background", "hair_back", "body", "head", "hair_front"]
@@ -46,85 +47,110 @@ class Lin:
 
     def extra_skin(self, s):
         """The hair's shadow on forehead and temples."""
-        return [s.soft([(300, 140), (724, 140), (724, 420), (694, 420), (676, 320), (630, 262), (570, 226), (541, 212), (500, 236), (430, 286),
-                        (370, 350), (336, 440), (300, 440)], self.deep, 0.50, 11)]
+        return [s.soft([(300, 130), (730, 130), (730, 420), (702, 440), (686, 372), (660, 300), (624, 240), (588, 206), (560, 232), (500, 266), (438, 308),
+                        (390, 368), (354, 440), (338, 520), (300, 520)], self.deep, 0.52, 10)]
 
     # ---- hair ----
 
     def hair_back(self, s, rng):
         h = self.hair
-        left = [(512, 112), (400, 124), (310, 190), (268, 300), (256, 430), (248, 560), (232, 690), (226, 800), (246, 884), (292, 924), (350, 930)]
+        left = [(512, 112), (400, 128), (318, 200), (282, 300), (272, 430), (268, 560), (262, 690), (270, 800), (310, 880), (400, 900)]
         right = mirror(left)[::-1]
-        g = s.linear(0, 100, 0, 930, [(0, h["mid"], 1), (0.4, h["dark"], 1), (0.8, h["mid"], 1), (1, h["dark"], 1)])
-        inner = s.soft([(400, 560), (624, 560), (640, 760), (600, 860), (424, 860), (384, 760)], "#0a0605", 0.75, 22)
-        out = [f'<path d="{d(left + right)}" fill="{g}"/>', inner]
-        gl = s.linear(0, 540, 0, 930, [(0, h["light"], 0), (0.35, h["light"], 0.9), (0.75, h["light"], 0.35), (1, h["light"], 0.1)])
+        g = s.linear(0, 100, 0, 900, [(0, h["mid"], 1), (0.4, h["dark"], 1), (1, h["dark"], 1)])
+        out = [f'<path d="{d(left + right)}" fill="{g}"/>']
+        gl = s.linear(0, 540, 0, 930, [(0, h["light"], 0), (0.35, h["light"], 0.7), (0.75, h["light"], 0.3), (1, h["light"], 0.1)])
         for side in (-1, 1):
             def m(pts):
                 return pts if side < 0 else mirror(pts)
-            a = m([(262, 400), (250, 560), (236, 700), (230, 800), (252, 886), (300, 926)])
-            b = m([(392, 480), (388, 600), (380, 720), (376, 800), (374, 870), (372, 922)])
-            out.append(strands(rng, a, b, 90, [h["dark"], h["mid"], h["light"], gl, gl], (2, 6), (0.25, 0.6), 8))
+            a = m([(330, 480), (330, 600), (330, 720), (335, 800), (350, 880)])
+            b = m([(420, 560), (412, 640), (404, 720), (400, 800), (404, 880)])
+            out.append(strands(rng, a, b, 40, [h["mid"], gl], (2, 6), (0.2, 0.5), 8))
+        out.append(s.soft([(400, 560), (624, 560), (650, 760), (600, 870), (424, 870), (374, 760)], "#0a0605", 0.8, 20))
         s.layer("hair_back", *out)
+
+    # each side of the parting: outer edge over the crown and down, inner edge along the face
+    left_outer = [(586, 116), (520, 100), (430, 108), (344, 158), (290, 250), (268, 360), (262, 460), (250, 560), (244, 650), (254, 740), (268, 820),
+                  (264, 900), (256, 980), (268, 1120)]
+    left_inner = [(588, 162), (566, 192), (516, 226), (452, 266), (398, 322), (360, 388), (339, 460), (330, 530), (336, 600), (352, 670), (360, 750),
+                  (352, 840), (344, 920), (356, 1000), (372, 1120)]
+    right_outer = [(586, 116), (624, 108), (672, 128), (722, 180), (748, 264), (760, 360), (764, 460), (774, 560), (780, 650), (770, 740), (756, 820),
+                   (760, 900), (770, 980), (756, 1120)]
+    right_inner = [(588, 162), (604, 190), (634, 232), (664, 296), (684, 372), (693, 456), (697, 530), (691, 600), (674, 670), (664, 750), (672, 840),
+                   (682, 920), (670, 1000), (652, 1120)]
 
     def hair_front(self, s, rng):
         h = self.hair
-        part = (545, 138)
         out = []
-        # each side: outer edge (over the crown, down outside) and inner edge (along the face)
-        lo = [part, (480, 108), (390, 124), (312, 190), (272, 290), (258, 420), (250, 560), (236, 700), (232, 800), (256, 880)]
-        li = [(548, 168), (520, 206), (456, 252), (392, 312), (350, 384), (334, 460), (336, 540), (346, 620), (350, 720), (336, 850)]
-        ro = [part, (600, 112), (664, 132), (722, 196), (756, 300), (768, 430), (776, 560), (790, 700), (794, 800), (768, 884)]
-        ri = [(548, 168), (568, 206), (612, 246), (650, 308), (676, 384), (690, 460), (690, 540), (682, 620), (680, 720), (694, 850)]
-        for side, o, i in ((-1, lo, li), (1, ro, ri)):
-            shape = sample(o, 40) + sample(i, 40)[::-1]
+        for side, o, i in ((-1, self.left_outer, self.left_inner), (1, self.right_outer, self.right_inner)):
+            shape = sample(o, 44) + sample(i, 44)[::-1]
+            # its shadow on the jacket, inwards only
+            out.append(f'<g {s.clip(self.coat_outline())}>'
+                       + s.soft([(x - side * 14, y + 10) for x, y in sample(i, 44) if y > 760] + [(x + side * 10, y + 16) for x, y in sample(o, 44)[::-1] if y > 760],
+                                "#070a12", 0.5, 10) + "</g>")
             x0, x1 = (240, 540) if side < 0 else (790, 545)
             g = s.linear(x0, 0, x1, 0, [(0, h["dark"], 1), (0.3, h["mid"], 1), (0.65, mix(h["mid"], h["dark"], 0.4), 1), (1, h["dark"], 1)])
-            # shadow that the hair throws on the cheek is painted on the skin; here its own body
             out.append(f'<path d="{d(shape)}" fill="{g}"/>')
             clip = s.clip(d(shape))
-            band = s.linear(0, 150, 0, 900, [(0, h["shine"], 0), (0.06, h["shine"], 0.15), (0.16, h["shine"], 0.95), (0.27, h["shine"], 0.1),
-                                             (0.5, h["shine"], 0.05), (0.64, h["shine"], 0.5), (0.8, h["shine"], 0.05), (1, h["shine"], 0)])
-            body = s.linear(0, 120, 0, 900, [(0, h["light"], 0.2), (0.2, h["light"], 1), (0.4, h["light"], 0.4), (0.65, h["light"], 0.9), (1, h["light"], 0.2)])
-            deep = s.linear(0, 120, 0, 900, [(0, h["dark"], 1), (1, h["dark"], 1)])
+            band = s.linear(0, 140, 0, 960, [(0, h["shine"], 0), (0.05, h["shine"], 0.15), (0.13, h["shine"], 0.95), (0.25, h["shine"], 0.1),
+                                             (0.44, h["shine"], 0.05), (0.58, h["shine"], 0.5), (0.70, h["shine"], 0.06), (0.84, h["shine"], 0.4),
+                                             (1, h["shine"], 0)])
+            body = s.linear(0, 120, 0, 960, [(0, h["light"], 0.2), (0.18, h["light"], 1), (0.38, h["light"], 0.4), (0.6, h["light"], 0.9),
+                                             (0.78, h["light"], 0.3), (0.88, h["light"], 0.7), (1, h["light"], 0.2)])
             k = 1 if side < 0 else 0.7
             out.append(f"<g {clip}>")
-            out.append(strands(rng, o, i, 60, [deep], (4, 13), (0.25, 0.55), 5))
-            out.append(strands(rng, o, i, 130, [body, body, h["mid"]], (1.5, 5), (0.25 * k, 0.6 * k), 6))
-            out.append(strands(rng, o, i, 80, [band], (1.5, 6), (0.3 * k, 0.75 * k), 5, spread=(0.08, 0.8)))
-            # the inner edge turns away from the light
-            edge = [(x + (7 if side < 0 else -7) * -1, y) for x, y in sample(i, 30)]
-            out.append(s.line(sample(i, 30), h["dark"], 20, 0.55, 7))
+            out.append(strands(rng, o, i, 60, [h["dark"]], (4, 14), (0.25, 0.6), 6))
+            out.append(strands(rng, o, i, 120, [body, body, h["mid"]], (1.5, 5.5), (0.25 * k, 0.6 * k), 7))
+            out.append(strands(rng, o, i, 80, [band], (1.5, 6.5), (0.3 * k, 0.8 * k), 6, spread=(0.08, 0.8)))
+            # locks: a few broad curves of light and dark that give the mass its relief
+            for share, tone, w, op in ((0.22, h["dark"], 26, 0.5), (0.34, h["shine"], 18, 0.22 * k), (0.52, h["dark"], 30, 0.55), (0.64, h["shine"], 16, 0.20 * k),
+                                       (0.8, h["dark"], 22, 0.5)):
+                a, b = sample(o, 24), sample(i, 24)
+                mid = [(p[0] + (q[0] - p[0]) * share, p[1] + (q[1] - p[1]) * share) for p, q in zip(a, b)]
+                out.append(f'<path d="{d(taper(mid[2:], w, 0.2, 0.3, 14))}" fill="{tone}" opacity="{op:.2f}" {s.blur(5)}/>')
+            out.append(s.line(sample(i, 30), h["dark"], 22, 0.6, 7))
+            out.append(s.line(sample(o, 30), h["dark"], 16, 0.45, 6))
             out.append("</g>")
-            # loose hairs outside
-            out.append(strands(rng, [(x + side * 5, y) for x, y in o], [(x - side * 20, y) for x, y in o], 16, [h["mid"], h["dark"]], (0.8, 1.8),
-                               (0.3, 0.6), 10))
-            out.append(strands(rng, [(x - side * 3, y) for x, y in i], [(x + side * 16, y) for x, y in i], 22, [h["dark"], h["mid"]], (1, 2.6), (0.5, 0.9), 6))
-        out.append(s.line([(546, 134), (548, 150), (549, 172)], "#0c0706", 3, 0.5, 1.5))
+            out.append(strands(rng, [(x + side * 2, y) for x, y in o], [(x - side * 24, y) for x, y in o], 12, [h["mid"], h["dark"]], (0.8, 1.8),
+                               (0.25, 0.5), 4))
+            out.append(strands(rng, [(x + side * 14, y) for x, y in i], [(x - side * 6, y) for x, y in i], 26, [h["dark"], h["mid"]], (1, 3), (0.5, 0.9), 5))
+        out.append(s.line([(586, 116), (588, 136), (588, 164)], "#0c0706", 3, 0.55, 1.6))
         s.layer("hair_front", *out)
 
     # ---- clothes ----
 
+    coat = [(424, 800), (392, 824), (350, 846), (290, 870), (206, 902), (120, 950), (66, 1030), (30, 1180), (470, 1180), (474, 1080), (446, 1000),
+            (410, 930), (400, 870)]
+
+    def coat_outline(self):
+        """Path of both halves of the jacket, where they stand in the picture."""
+        up = [(x, y - self.raised) for x, y in self.coat]
+        return d(up) + d(mirror(up, 513))
+
     def body(self, s, rng):
         out = [face.neck(s, self)]
-        blouse = [(352, 868), (378, 880), (430, 920), (480, 975), (516, 1040), (552, 975), (598, 920), (648, 880), (676, 868), (760, 1120), (264, 1120)]
-        g = s.linear(380, 860, 640, 1080, [(0, "#fbf6ee", 1), (0.6, "#efe5d8", 1), (1, "#d8c9b8", 1)])
-        # shadow of the blouse on the skin
-        out.append(s.soft([(366, 862), (430, 908), (484, 962), (516, 1024), (550, 962), (600, 908), (664, 862), (690, 900), (516, 1080), (340, 900)],
-                          self.deep, 0.45, 6))
-        out.append(f'<path d="M352 862L384 878C430 908 486 968 514 1052C545 968 602 908 646 878L676 862L780 1120L250 1120Z" fill="{g}"/>')
+        # blouse with an open collar
+        g = s.linear(400, 850, 620, 1080, [(0, "#fdf8f1", 1), (0.55, "#efe5d8", 1), (1, "#d3c3b1", 1)])
+        out.append(s.soft([(400, 842), (436, 890), (470, 940), (514, 1000), (558, 940), (592, 890), (628, 842), (650, 900), (514, 1060), (380, 900)],
+                          self.deep, 0.5, 6))
+        out.append(f'<path d="M408 838C424 880 452 920 514 992C576 920 604 880 620 838L760 1180L260 1180Z" fill="{g}"/>')
+        out.append(s.line([(514, 992), (515, 1040), (514, 1120)], "#b9a691", 2.4, 0.8, 0.7))
+        out.append(s.soft([(505, 1000), (500, 1060), (498, 1120), (530, 1120), (524, 1060)], "#b9a691", 0.35, 5))
         for side in (-1, 1):
             def m(pts):
                 return pts if side < 0 else mirror(pts, 514)
-            out.append(s.line(m([(376, 876), (430, 914), (484, 974), (512, 1046)]), "#ffffff", 4, 0.8, 1))
-            out.append(s.soft(m([(360, 900), (420, 950), (470, 1030), (440, 1030), (390, 960)]), "#c9b7a2", 0.6, 7))
-            out.append(s.soft(m([(340, 920), (380, 990), (410, 1060), (380, 1060), (350, 990)]), "#b7a48f", 0.5, 8))
+            flap = m([(414, 812), (404, 838), (400, 880), (424, 936), (452, 978), (474, 962), (508, 990), (470, 938), (438, 890), (422, 846)])
+            path = "M" + "L".join(f"{x} {y}" for x, y in flap) + "Z"
+            g = s.linear(*((400, 850, 500, 970) if side < 0 else (628, 850, 528, 970)), [(0, "#fffcf7" if side < 0 else "#f6eee3", 1), (1, "#efe6da" if side < 0 else "#dccdbb", 1)])
+            out.append(f'<path d="{path}" fill="#8d7864" opacity="0.55" transform="translate({2 if side < 0 else 4} 6)" {s.blur(4)}/>')
+            out.append(f'<path d="{path}" fill="{g}" stroke="#d9cbb9" stroke-width="1" stroke-linejoin="round"/>')
+            out.append(s.soft(m([(404, 850), (412, 900), (440, 960), (424, 950), (404, 900)]), "#bfae9a", 0.5, 5))
+            out.append(s.soft(m([(430, 1000), (470, 1030), (486, 1100), (450, 1100)]), "#bfae9a", 0.45, 8))
         # jacket
         navy, hi, lo = "#2b3a55", "#4a5d80", "#172034"
         for side in (-1, 1):
             def m(pts):
                 return pts if side < 0 else mirror(pts, 513)
-            coat = m([(398, 838), (360, 846), (296, 868), (206, 900), (120, 948), (66, 1030), (30, 1180), (470, 1180), (478, 1080), (452, 1000), (412, 940), (376, 884)])
+            coat = m(self.coat)
             g = s.linear(*( (120, 880, 460, 1080) if side < 0 else (906, 880, 560, 1080)),
                          [(0, hi if side < 0 else navy, 1), (0.45, navy, 1), (1, lo, 1)])
             clip = s.clip(d(coat))
@@ -135,19 +161,19 @@ class Lin:
             out.append(s.soft(m([(230, 890), (320, 868), (392, 850), (370, 884), (290, 900)]), hi, 0.5, 9))
             out.append(s.line(m([(176, 930), (206, 1000), (214, 1090)]), lo, 5, 0.7, 3))
             out.append("</g>")
-            lapel = m([(396, 840), (376, 852), (352, 872), (330, 930), (302, 962), (350, 982), (338, 1010), (400, 1090), (466, 1180), (480, 1090), (452, 1000),
-                       (414, 938), (384, 884)])
+            lapel = m([(422, 801), (398, 822), (376, 846), (352, 900), (318, 956), (362, 974), (350, 1002), (404, 1090), (462, 1180), (476, 1090), (446, 1000),
+                       (412, 934), (400, 872), (408, 830)])
             lp = "M" + "L".join(f"{x} {y}" for x, y in lapel) + "Z"
             g = s.linear(*((310, 880, 470, 1060) if side < 0 else (716, 880, 556, 1060)), [(0, mix(navy, hi, 0.7 if side < 0 else 0.25), 1), (1, mix(navy, lo, 0.4), 1)])
             out.append(f'<path d="{lp}" fill="#0b0f1a" opacity="0.5" transform="translate(-3 6)" {s.blur(5)}/>')
             out.append(f'<path d="{lp}" fill="{g}" stroke="{lo}" stroke-width="1.2" stroke-linejoin="round"/>')
-            out.append(s.line(m([(384, 884), (414, 938), (452, 1000), (480, 1090)]), hi, 2.4, 0.7, 0.8))
-            out.append(s.line(m([(302, 962), (350, 982)]), lo, 2.4, 0.9, 0.7))
+            out.append(s.line(m([(408, 830), (400, 872), (412, 934), (446, 1000), (476, 1090)]), hi, 2.4, 0.7, 0.8))
+            out.append(s.line(m([(318, 956), (362, 974)]), lo, 2.4, 0.9, 0.7))
         # fine necklace
-        out.append(s.line([(432, 846), (446, 880), (480, 914), (512, 926), (546, 914), (580, 880), (592, 846)], "#8a5a30", 2.6, 0.35, 1.4))
-        out.append(s.line([(432, 844), (446, 878), (480, 911), (512, 923), (546, 911), (580, 878), (592, 844)], "#e6c58a", 1.7, 0.95))
-        out.append('<circle cx="512" cy="929" r="5.2" fill="#d9b06a"/><circle cx="510.6" cy="927.4" r="2" fill="#fff6df"/>')
-        s.layer("body", *out)
+        out.append(s.line([(440, 846), (462, 880), (490, 904), (513, 911), (536, 904), (564, 880), (586, 846)], "#8a5a30", 2.6, 0.35, 1.4))
+        out.append(s.line([(440, 844), (462, 878), (490, 901), (513, 908), (536, 901), (564, 878), (586, 844)], "#e6c58a", 1.6, 0.95))
+        out.append('<circle cx="513" cy="913.5" r="4.6" fill="#d9b06a"/><circle cx="511.8" cy="912" r="1.8" fill="#fff6df"/>')
+        s.layer("body", f'<g transform="translate(0 {-self.raised})">', *out, "</g>")
 
     def draw(self):
         s, rng = Svg(), random.Random(7)

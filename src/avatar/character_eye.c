@@ -20,11 +20,10 @@ enum {
 
 struct eye {
     const struct ac_char_patch *patch;
-    const struct ac_char_texel *ball, *iris, *shine, *lid, *lash, *low_lash;
     int gaze_x, gaze_y, shine_x, shine_y; /* texels */
     int lash_scale; /* 1/256: texels of the lash drawing a texel of the picture, < 0 tipped over */
     uint8_t shadow[SHADOWS];
-    struct ac_char_texel dark;
+    uint32_t dark;
     /* by column: edges, fold; stretch of the lid's skin (1/256), of its drawing */
     int16_t top[MAX_W], low[MAX_W], fold[MAX_W], open[MAX_W], low_rest[MAX_W], skin[MAX_W];
 };
@@ -34,26 +33,14 @@ static int clamp_int(int v, int lo, int hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
-static struct ac_char_texel fetch(const struct ac_char_patch *p, const struct ac_char_texel *t, int x, int y)
-{
-    if ((unsigned)x >= (unsigned)p->w || (unsigned)y >= (unsigned)p->h)
-        return (struct ac_char_texel){0, 0, 0, 0};
-    return t[y * p->w + x];
-}
-
-static void shade_ball(const struct eye *e, int x, int fy, int cover, uint8_t *y, uint8_t *u, uint8_t *v)
+static uint32_t ball_at(const struct eye *e, int x, int fy)
 {
     const struct ac_char_patch *p = e->patch;
-    uint8_t by = *y, bu = *u, bv = *v;
     int row = fy >> 4, depth = (fy - e->top[x]) >> 4;
-
-    ac_char_over(&by, &bu, &bv, fetch(p, e->ball, x, row), 256);
-    ac_char_over(&by, &bu, &bv, fetch(p, e->iris, x - e->gaze_x, row - e->gaze_y), 256);
-    ac_char_over(&by, &bu, &bv, e->dark, e->shadow[clamp_int(depth, 0, SHADOWS - 1)]);
-    ac_char_over(&by, &bu, &bv, fetch(p, e->shine, x - e->shine_x, row - e->shine_y), 256);
-    *y = (uint8_t)(*y + ((by - *y) * cover >> 8));
-    *u = (uint8_t)(*u + ((bu - *u) * cover >> 8));
-    *v = (uint8_t)(*v + ((bv - *v) * cover >> 8));
+    uint32_t c = ac_char_fetch(p, AC_CHAR_EYEBALL, x, row);
+    c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_IRIS, x - e->gaze_x, row - e->gaze_y), 256);
+    c = ac_char_over(c, e->dark, e->shadow[clamp_int(depth, 0, SHADOWS - 1)]);
+    return ac_char_over(c, ac_char_fetch(p, AC_CHAR_SHINE, x - e->shine_x, row - e->shine_y), 256);
 }
 
 static void shade_row(const void *shader, const struct ac_char_row *r)
@@ -66,20 +53,23 @@ static void shade_row(const void *shader, const struct ac_char_row *r)
         int x = tx >> 16, fy = ty >> 12;
         if ((unsigned)x >= (unsigned)p->w || (unsigned)(ty >> 16) >= (unsigned)p->h)
             continue;
-        uint8_t *y = r->y + i, *u = r->u + i, *v = r->v + i;
+        uint32_t c = ac_char_row_get(r, i);
         int below = fy - e->top[x], above = e->low[x] - fy, inside = below < above ? below : above;
         int gap = e->low[x] - e->top[x];
         if (inside > -SOFT / 2 && gap > 0) {
             int cover = clamp_int((inside + SOFT / 2) * 256 / SOFT, 0, 256);
-            shade_ball(e, x, fy, gap < SOFT ? cover * gap / SOFT : cover, y, u, v);
+            c = ac_char_mix(c, ball_at(e, x, fy), (uint32_t)(gap < SOFT ? cover * gap / SOFT : cover));
         }
-        ac_char_over(y, u, v, fetch(p, e->low_lash, x, (fy - e->low[x] + e->low_rest[x]) >> 4), 256);
+        int drawn = fy - e->low[x] + e->low_rest[x];
+        c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_LASH_LOWER, x, drawn >> 4), 256);
         if (below < SOFT / 2) {
             int cover = clamp_int((SOFT / 2 - below) * 256 / SOFT, 0, 256), from_fold = fy - e->fold[x];
-            int drawn = from_fold < 0 ? fy : e->fold[x] + (from_fold * e->skin[x] >> 8);
-            ac_char_over(y, u, v, fetch(p, e->lid, x, drawn >> 4), cover);
+            drawn = from_fold < 0 ? fy : e->fold[x] + (from_fold * e->skin[x] >> 8);
+            c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_LID, x, drawn >> 4), (uint32_t)cover);
         }
-        ac_char_over(y, u, v, fetch(p, e->lash, x, (e->open[x] + (below * e->lash_scale >> 8)) >> 4), 256);
+        drawn = e->open[x] + (below * e->lash_scale >> 8);
+        c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_LASH_UPPER, x, drawn >> 4), 256);
+        ac_char_row_set(r, i, c);
     }
 }
 
@@ -118,12 +108,6 @@ void ac_char_eye_draw(struct ac_picture *pic, const struct ac_char_sheet *s, int
     float lid = face->lid[side], tip = 1 - 1.9f * fmaxf(lid, 0);
 
     e.patch = p;
-    e.ball = p->part[AC_CHAR_EYEBALL];
-    e.iris = p->part[AC_CHAR_IRIS];
-    e.shine = p->part[AC_CHAR_SHINE];
-    e.lid = p->part[AC_CHAR_LID];
-    e.lash = p->part[AC_CHAR_LASH_UPPER];
-    e.low_lash = p->part[AC_CHAR_LASH_LOWER];
     e.gaze_x = (int)lrintf(face->gaze_x * p->texels);
     e.gaze_y = (int)lrintf(face->gaze_y * p->texels);
     e.shine_x = (int)lrintf(face->gaze_x * p->texels * 0.35f);

@@ -41,10 +41,15 @@ static void add_field(float *nodes, const float *field, float k, int n)
         nodes[i] += k * field[i];
 }
 
-static void limit(float *nodes, int n)
+/* To the warp's numbers, within its limits. */
+static void to_fixed(int16_t *out, const float *nodes, int n)
 {
-    for (int i = 0; i < n; i++)
-        nodes[i] = fminf(fmaxf(nodes[i], -AC_CHAR_MAX_SHIFT), AC_CHAR_MAX_SHIFT);
+    const float most = AC_CHAR_MAX_SHIFT * AC_CHAR_ONE;
+    for (int i = 0; i < n; i++) {
+        float v = nodes[i] * AC_CHAR_ONE;
+        v = v < -most ? -most : v > most ? most : v;
+        out[i] = (int16_t)(v + (v < 0 ? -0.5f : 0.5f));
+    }
 }
 
 static float at_node(const struct ac_char_sheet *s, const float *nodes, float x, float y)
@@ -151,8 +156,9 @@ void ac_char_tile_draw(struct ac_picture *pic, const struct ac_char_patch *patch
 void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face *face, struct ac_picture *pic)
 {
     float dx[MAX_NODES], dy[MAX_NODES];
+    int16_t fx[MAX_NODES], fy[MAX_NODES];
     int n = s->cols * s->rows;
-    struct ac_char_grid grid = {s->cols, s->rows, dx, dy, s->first, s->end};
+    struct ac_char_grid grid = {s->cols, s->rows, fx, fy, s->first, s->end};
     struct ac_char_place at[3];
     float motion[AC_CHAR_FIELDS];
 
@@ -162,8 +168,6 @@ void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face 
     memset(dy, 0, (size_t)n * sizeof *dy);
     for (int f = 0; f < AC_CHAR_FIELDS; f++) {
         if (f == AC_CHAR_RIGID) {
-            limit(dx, n);
-            limit(dy, n);
             at[0] = place(s, &s->eye[0], dx, dy);
             at[1] = place(s, &s->eye[1], dx, dy);
             at[2] = place(s, &s->mouth, dx, dy);
@@ -171,8 +175,8 @@ void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face 
         add_field(dx, s->field[f], motion[f], n);
         add_field(dy, s->field[f] + n, motion[f], n);
     }
-    limit(dx, n);
-    limit(dy, n);
+    to_fixed(fx, dx, n);
+    to_fixed(fy, dy, n);
     for (int p = 0; p < 3; p++) {
         int shift = p ? 1 : 0;
         ac_char_warp(pic->data[p], pic->stride[p], s->plane[p], s->stride[p], s->width >> shift,

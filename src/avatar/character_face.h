@@ -56,13 +56,42 @@ void ac_char_mouth_draw(struct ac_picture *pic, const struct ac_char_sheet *shee
 void ac_char_mouth_motion(const struct ac_char_rig *rig, const struct ac_char_face *face, float *jaw,
                           float *wide);
 
-/* dst = src over dst, with src's coverage scaled by cover (0…256). */
-static inline void ac_char_over(uint8_t *y, uint8_t *u, uint8_t *v, struct ac_char_texel t, int cover)
+/* The texel, nothing outside of the patch. */
+static inline uint32_t ac_char_fetch(const struct ac_char_patch *p, enum ac_char_part part, int x, int y)
 {
-    int a = t.a * cover >> 8, keep = 256 - a - (a >> 7);
-    *y = (uint8_t)((t.y * cover + *y * keep) >> 8);
-    *u = (uint8_t)((t.u * cover + *u * keep) >> 8);
-    *v = (uint8_t)((t.v * cover + *v * keep) >> 8);
+    return (unsigned)x < (unsigned)p->w && (unsigned)y < (unsigned)p->h ? p->part[part][y * p->w + x] : 0;
+}
+
+/* The texel over the colour below, its coverage scaled by cover (0…256). */
+static inline uint32_t ac_char_over(uint32_t below, uint32_t texel, uint32_t cover)
+{
+    const uint32_t even = 0x00ff00ff;
+    if (!texel)
+        return below;
+    uint32_t a = (texel >> 24) * cover >> 8, keep = 256 - a - (a >> 7);
+    uint32_t yv = ((texel & even) * cover + (below & even) * keep) >> 8 & even;
+    uint32_t ua = ((texel >> 8 & even) * cover + (below >> 8 & even) * keep) & ~even;
+    return yv | ua;
+}
+
+/* share (0…256) of b, the rest of a. */
+static inline uint32_t ac_char_mix(uint32_t a, uint32_t b, uint32_t share)
+{
+    const uint32_t even = 0x00ff00ff;
+    uint32_t yv = ((b & even) * share + (a & even) * (256 - share)) >> 8 & even;
+    return yv | (((b >> 8 & even) * share + (a >> 8 & even) * (256 - share)) & ~even);
+}
+
+static inline uint32_t ac_char_row_get(const struct ac_char_row *r, int i)
+{
+    return (uint32_t)r->y[i] | (uint32_t)r->u[i] << 8 | (uint32_t)r->v[i] << 16;
+}
+
+static inline void ac_char_row_set(const struct ac_char_row *r, int i, uint32_t colour)
+{
+    r->y[i] = (uint8_t)colour;
+    r->u[i] = (uint8_t)(colour >> 8);
+    r->v[i] = (uint8_t)(colour >> 16);
 }
 
 #endif

@@ -37,16 +37,17 @@ static float depth(const struct ac_char_rig *rig, float x, float y)
     return expf(-0.9f * (u * u + v * v)) - 0.12f;
 }
 
-/* What hangs on the jaw: from the lips' meeting down to the chin, fading down the neck and towards the ears.
+/*
+ * What hangs on the jaw: from the lips' meeting down to the chin, fading down the neck. Towards the ears it
+ * begins higher and grows slowly, so that the cheeks' outline lengthens without a bulge.
  */
 static float jaw_mask(const struct ac_char_rig *rig, float x, float y)
 {
     const struct ac_char_mouth_rig *m = &rig->mouth;
     float mid = m->line.x[m->line.n / 2], line = m->line.y[m->line.n / 2], low = m->low.y[m->low.n / 2];
-    float u = (x - mid) / (0.72f * rig->face_rx);
-    float across = expf(-u * u * u * u);
-    float reach = rig->neck_y - rig->chin_y;
-    return across * smooth(line - 6, low + 22, y) *
+    float u = (x - mid) / rig->face_rx, reach = rig->neck_y - rig->chin_y;
+    float across = expf(-2.2f * u * u * u * u), side = smooth(0.25f, 0.9f, fabsf(u));
+    return across * smooth(line - 6 - 90 * side, low + 22 + 50 * side, y) *
            (1 - smooth(rig->chin_y - 4, rig->chin_y + 0.75f * reach, y));
 }
 

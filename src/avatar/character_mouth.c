@@ -24,19 +24,20 @@ struct shape {
     float thick_up, thick_low;
     float corner; /* rise of the corners */
     float drop;   /* of the lower teeth */
+    float pucker; /* 0 … 1 */
     float tongue; /* rise of the tongue from where the jaw holds it */
 };
 
 struct mouth {
     const struct ac_char_patch *patch;
-    const struct ac_char_texel *tongue, *teeth_low, *teeth_up, *lip_up, *lip_low;
     int drop, tongue_drop; /* 1/16 texel */
-    struct ac_char_texel dark, deep, seam;
+    int first, last;       /* rows that the lips reach */
+    uint32_t dark, deep, seam;
     uint8_t shadow[SHADOWS], seam_at[SHADOWS]; /* by texels from the upper edge; from the seam */
     /* by column: the four edges; the drawing's column, its edges, the stretch of its lips (1/256); shade of
      * the corners and strength of the seam, 0…256 */
     int16_t top[MAX_W], up[MAX_W], down[MAX_W], low[MAX_W];
-    int16_t from[MAX_W], from_top[MAX_W], from_line[MAX_W], from_low[MAX_W], k_up[MAX_W], k_low[MAX_W];
+    int16_t from[MAX_W], from_top[MAX_W], from_low[MAX_W], k_up[MAX_W], k_low[MAX_W];
     int16_t side[MAX_W], line[MAX_W];
 };
 
@@ -60,16 +61,17 @@ static struct shape shape_of(const struct ac_char_rig *rig, const struct ac_char
         .up = (0.13f * jaw + 0.15f * m->upper + 0.10f * m->bite + 0.05f * m->teeth) * o * shut,
         .low =
             (0.80f * jaw + 0.16f * m->lower * (1 - m->bite) + 0.02f * m->bite + 0.06f * m->teeth) * o * shut,
-        .power = 0.85f - 0.35f * m->round - 0.1f * jaw,
+        .power = 0.80f - 0.26f * m->round - 0.06f * jaw,
         .thick_up = 1 - 0.12f * jaw - 0.2f * m->upper + 0.16f * m->round - 0.42f * m->press - 0.12f * spread -
                     0.14f * smile,
         .thick_low = 1 - 0.06f * jaw + 0.14f * m->round - 0.36f * m->press - 0.12f * spread - 0.08f * smile -
                      0.5f * m->bite,
+        .pucker = m->round,
         .corner = 7 * face->smile - 1.5f * m->round - 2 * jaw,
     };
-    float drop = 0.8f * jaw * o;
+    float drop = 0.68f * jaw * o;
     s.drop = drop * (1 - 0.9f * m->teeth) + 0.02f * o;
-    s.tongue = (drop + 4) * m->tongue;
+    s.tongue = 0.30f * jaw * o + (0.38f * jaw * o + 6) * m->tongue;
     return s;
 }
 
@@ -77,34 +79,38 @@ void ac_char_mouth_motion(const struct ac_char_rig *rig, const struct ac_char_fa
                           float *wide)
 {
     struct shape s = shape_of(rig, face);
-    *jaw = 0.82f * rig->mouth.open * face->mouth.jaw * (1 - 0.75f * face->mouth.press) - 3 * face->mouth.bite;
+    *jaw = 0.68f * rig->mouth.open * face->mouth.jaw * (1 - 0.75f * face->mouth.press) - 3 * face->mouth.bite;
     *wide = fminf(fmaxf((s.half - 1) / 0.13f, -2), 1.5f);
 }
 
 /* ---- shading ---- */
 
-static struct ac_char_texel fetch(const struct ac_char_patch *p, const struct ac_char_texel *t, int x, int y)
-{
-    if ((unsigned)x >= (unsigned)p->w || (unsigned)y >= (unsigned)p->h)
-        return (struct ac_char_texel){0, 0, 0, 0};
-    return t[y * p->w + x];
-}
-
-static void shade_inside(const struct mouth *m, int x, int fy, int cover, uint8_t *y, uint8_t *u, uint8_t *v)
+static uint32_t inside_at(const struct mouth *m, int x, int fy)
 {
     const struct ac_char_patch *p = m->patch;
     int from_up = (fy - m->up[x]) >> 4;
-    uint8_t iy = m->deep.y, iu = m->deep.u, iv = m->deep.v;
+    uint32_t c = ac_char_over(m->deep, m->dark, (uint32_t)clamp_int(160 - ((m->down[x] - fy) >> 2), 0, 160));
+    c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_TONGUE, x, (fy - m->tongue_drop) >> 4), 256);
+    c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_TEETH_LOWER, x, (fy - m->drop) >> 4), 256);
+    c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_TEETH_UPPER, x, fy >> 4), 256);
+    c = ac_char_over(c, m->deep, m->shadow[clamp_int(from_up, 0, SHADOWS - 1)]);
+    return ac_char_over(c, m->deep, (uint32_t)m->side[x]);
+}
 
-    ac_char_over(&iy, &iu, &iv, m->dark, clamp_int(256 - ((m->down[x] - fy) >> 1), 0, 160));
-    ac_char_over(&iy, &iu, &iv, fetch(p, m->tongue, x, (fy - m->tongue_drop) >> 4), 256);
-    ac_char_over(&iy, &iu, &iv, fetch(p, m->teeth_low, x, (fy - m->drop) >> 4), 256);
-    ac_char_over(&iy, &iu, &iv, fetch(p, m->teeth_up, x, fy >> 4), 256);
-    ac_char_over(&iy, &iu, &iv, m->deep, m->shadow[clamp_int(from_up, 0, SHADOWS - 1)]);
-    ac_char_over(&iy, &iu, &iv, m->deep, m->side[x]);
-    *y = (uint8_t)(*y + ((iy - *y) * cover >> 8));
-    *u = (uint8_t)(*u + ((iu - *u) * cover >> 8));
-    *v = (uint8_t)(*v + ((iv - *v) * cover >> 8));
+static uint32_t lips_at(const struct mouth *m, int x, int fy, uint32_t c)
+{
+    const struct ac_char_patch *p = m->patch;
+    if (fy < m->up[x] + SOFT / 2) {
+        int in = fy - m->top[x], drawn = m->from_top[x] + (in < 0 ? in : in * m->k_up[x] >> 8);
+        int cover = clamp_int((m->up[x] + SOFT / 2 - fy) * 256 / SOFT, 0, 256);
+        c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_LIP_UPPER, m->from[x], drawn >> 4), (uint32_t)cover);
+    }
+    if (fy > m->down[x] - SOFT / 2) {
+        int in = m->low[x] - fy, drawn = m->from_low[x] - (in < 0 ? in : in * m->k_low[x] >> 8);
+        int cover = clamp_int((fy - m->down[x] + SOFT / 2) * 256 / SOFT, 0, 256);
+        c = ac_char_over(c, ac_char_fetch(p, AC_CHAR_LIP_LOWER, m->from[x], drawn >> 4), (uint32_t)cover);
+    }
+    return c;
 }
 
 static void shade_row(const void *shader, const struct ac_char_row *r)
@@ -115,32 +121,21 @@ static void shade_row(const void *shader, const struct ac_char_row *r)
 
     for (int i = 0; i < r->n; i++, tx += r->step_x, ty += r->step_y) {
         int x = tx >> 16, fy = ty >> 12;
-        if ((unsigned)x >= (unsigned)p->w || (unsigned)(ty >> 16) >= (unsigned)p->h)
+        if ((unsigned)x >= (unsigned)p->w || fy < m->first || fy > m->last)
             continue;
-        uint8_t *y = r->y + i, *u = r->u + i, *v = r->v + i;
         int gap = m->down[x] - m->up[x], seam = (m->up[x] + m->down[x]) >> 1;
-        if (fy < m->up[x] + SOFT / 2) {
-            int drawn = fy < m->top[x] ? m->from_top[x] + fy - m->top[x]
-                                       : m->from_top[x] + ((fy - m->top[x]) * m->k_up[x] >> 8);
-            int cover = clamp_int((m->up[x] + SOFT / 2 - fy) * 256 / SOFT, 0, 256);
-            ac_char_over(y, u, v, fetch(p, m->lip_up, m->from[x], drawn >> 4), cover);
-        }
-        if (fy > m->down[x] - SOFT / 2) {
-            int drawn = fy > m->low[x] ? m->from_low[x] + fy - m->low[x]
-                                       : m->from_low[x] - ((m->low[x] - fy) * m->k_low[x] >> 8);
-            int cover = clamp_int((fy - m->down[x] + SOFT / 2) * 256 / SOFT, 0, 256);
-            ac_char_over(y, u, v, fetch(p, m->lip_low, m->from[x], drawn >> 4), cover);
-        }
+        uint32_t c = lips_at(m, x, fy, ac_char_row_get(r, i));
         int above = fy - m->up[x], below = m->down[x] - fy, inside = above < below ? above : below;
         if (gap > 0 && inside > -SOFT / 2) {
             int cover = clamp_int((inside + SOFT / 2) * 256 / SOFT, 0, 256);
-            shade_inside(m, x, fy, gap < SOFT ? cover * gap / SOFT : cover, y, u, v);
+            c = ac_char_mix(c, inside_at(m, x, fy), (uint32_t)(gap < SOFT ? cover * gap / SOFT : cover));
         }
         if (gap < 2 * SOFT) {
             int dist = clamp_int((fy < seam ? seam - fy : fy - seam) >> 4, 0, SHADOWS - 1);
             int fade = clamp_int(256 - gap * 128 / SOFT, 0, 256) * m->line[x] >> 8;
-            ac_char_over(y, u, v, m->seam, m->seam_at[dist] * fade >> 8);
+            c = ac_char_over(c, m->seam, (uint32_t)(m->seam_at[dist] * fade >> 8));
         }
+        ac_char_row_set(r, i, c);
     }
 }
 
@@ -165,16 +160,29 @@ static void fill_columns(struct mouth *m, const struct ac_char_rig *rig, const s
     float left = (c->x[0] - p->box.x) * p->texels, right = (c->x[c->n - 1] - p->box.x) * p->texels;
     float mid = (left + right) / 2, rest = (right - left) / 2, k = p->texels;
 
+    m->first = INT16_MAX;
+    m->last = 0;
+    float mid_y = p->line[AC_CHAR_LIP_LINE][clamp_int((int)mid, 0, p->w - 1)], most_up = 0, most_low = 0;
+    float parted = fminf((s->up + s->low) / 10, 1);
+    for (int x = 0; x < p->w; x++) {
+        most_up = fmaxf(most_up, line[x] - top[x]);
+        most_low = fmaxf(most_low, low[x] - line[x]);
+    }
     for (int x = 0; x < p->w; x++) {
         float off = (float)x - mid, u = off / (rest * s->half);
         int f = clamp_int((int)lrintf(mid + off / s->half), 0, p->w - 1);
-        float a = fminf(fabsf(u), 1), gape = powf(fmaxf(1 - a * a, 0), s->power);
-        float bend = -s->corner * k * a * a * (a < 1 ? a : 1);
-        float up = line[f] + bend - s->up * k * gape, down = line[f] + bend + s->low * k * gape;
-        float t = up - (line[f] - top[f]) * s->thick_up, l = down + (low[f] - line[f]) * s->thick_low;
+        float a = fminf(fabsf(u), 1), bulge = 1 - a * a, gape = powf(bulge, s->power);
+        float bend = -s->corner * k * a * a;
+        /* parted lips lose the shape that they press into each other, rounded ones their bow */
+        float end_y = u < 0 ? line[0] : line[p->w - 1];
+        float soft = line[f] + (end_y + (mid_y - end_y) * bulge - line[f]) * parted;
+        float up = line[f] + (soft - line[f]) * 0.5f + bend - s->up * k * gape,
+              down = soft + bend + s->low * k * gape;
+        float rim = sqrtf(bulge), thick_up = line[f] - top[f], thick_low = low[f] - line[f];
+        float t = up - (thick_up + (0.9f * most_up * rim - thick_up) * 0.7f * s->pucker) * s->thick_up;
+        float l = down + (thick_low + (0.95f * most_low * rim - thick_low) * 0.7f * s->pucker) * s->thick_low;
         m->from[x] = (int16_t)f;
         m->from_top[x] = sixteenth(top[f]);
-        m->from_line[x] = sixteenth(line[f]);
         m->from_low[x] = sixteenth(low[f]);
         m->top[x] = sixteenth(t);
         m->up[x] = sixteenth(up);
@@ -183,7 +191,10 @@ static void fill_columns(struct mouth *m, const struct ac_char_rig *rig, const s
         m->k_up[x] = stretch(line[f] - top[f], up - t);
         m->k_low[x] = stretch(low[f] - line[f], l - down);
         float dim = fminf(fmaxf((a - 0.45f) / 0.55f, 0), 1);
-        m->side[x] = (int16_t)(200 * dim * dim);
+        m->side[x] = (int16_t)(fminf(200 * dim * dim + 90 * s->pucker, 240));
+        int margin = (int)(12 * k * 16), from = m->top[x] - margin, to = m->low[x] + margin;
+        m->first = from < m->first ? from : m->first;
+        m->last = to > m->last ? to : m->last;
         m->line[x] = (int16_t)(256 * fminf(fmaxf((1.04f - fabsf(u)) / 0.12f, 0), 1));
     }
 }
@@ -196,11 +207,6 @@ void ac_char_mouth_draw(struct ac_picture *pic, const struct ac_char_sheet *s,
     struct shape shape = shape_of(s->rig, face);
 
     m.patch = p;
-    m.tongue = p->part[AC_CHAR_TONGUE];
-    m.teeth_low = p->part[AC_CHAR_TEETH_LOWER];
-    m.teeth_up = p->part[AC_CHAR_TEETH_UPPER];
-    m.lip_up = p->part[AC_CHAR_LIP_UPPER];
-    m.lip_low = p->part[AC_CHAR_LIP_LOWER];
     m.drop = sixteenth(shape.drop * p->texels);
     m.tongue_drop = sixteenth((shape.drop - shape.tongue) * p->texels);
     m.dark = ac_char_texel_rgb(s->rig->mouth.dark);
@@ -212,5 +218,7 @@ void ac_char_mouth_draw(struct ac_picture *pic, const struct ac_char_sheet *s,
         m.seam_at[i] = (uint8_t)(190 * expf(-0.5f * d * d / (1.3f * 1.3f)));
     }
     fill_columns(&m, s->rig, &shape);
+    m.first = m.first < 0 ? 0 : m.first;
+    m.last = m.last > p->h * 16 - 1 ? p->h * 16 - 1 : m.last;
     ac_char_tile_draw(pic, p, at, shade_row, &m);
 }

@@ -30,17 +30,15 @@ static uint8_t clamp_u8(float v)
 }
 
 /* Limited-range BT.709 of a premultiplied colour with coverage a, all 0…255. */
-static struct ac_char_texel texel(float r, float g, float b, float a)
+static uint32_t texel(float r, float g, float b, float a)
 {
-    return (struct ac_char_texel){
-        clamp_u8(0.1826f * r + 0.6142f * g + 0.0620f * b + 16 * a / 255),
-        clamp_u8(-0.1006f * r - 0.3386f * g + 0.4392f * b + 128 * a / 255),
-        clamp_u8(0.4392f * r - 0.3989f * g - 0.0403f * b + 128 * a / 255),
-        clamp_u8(a),
-    };
+    uint32_t y = clamp_u8(0.1826f * r + 0.6142f * g + 0.0620f * b + 16 * a / 255);
+    uint32_t u = clamp_u8(-0.1006f * r - 0.3386f * g + 0.4392f * b + 128 * a / 255);
+    uint32_t v = clamp_u8(0.4392f * r - 0.3989f * g - 0.0403f * b + 128 * a / 255);
+    return y | u << 8 | v << 16 | (uint32_t)clamp_u8(a) << 24;
 }
 
-struct ac_char_texel ac_char_texel_rgb(uint32_t rgb)
+uint32_t ac_char_texel_rgb(uint32_t rgb)
 {
     return texel((float)(rgb >> 16 & 255), (float)(rgb >> 8 & 255), (float)(rgb & 255), 255);
 }
@@ -125,14 +123,14 @@ static void fill_planes(struct ac_char_sheet *s, cairo_surface_t *surface, uint8
             for (int k = 0; k < 4; k++) {
                 uint32_t p = row[k >> 1][x + (k & 1)];
                 float pr = (float)(p >> 16 & 255), pg = (float)(p >> 8 & 255), pb = (float)(p & 255);
-                y0[(intptr_t)(y + (k >> 1)) * s->stride[0] + x + (k & 1)] = texel(pr, pg, pb, 255).y;
+                y0[(intptr_t)(y + (k >> 1)) * s->stride[0] + x + (k & 1)] = (uint8_t)texel(pr, pg, pb, 255);
                 r += pr / 4;
                 g += pg / 4;
                 b += pb / 4;
             }
-            struct ac_char_texel t = texel(r, g, b, 255);
-            u0[(intptr_t)(y / 2) * s->stride[1] + x / 2] = t.u;
-            v0[(intptr_t)(y / 2) * s->stride[2] + x / 2] = t.v;
+            uint32_t t = texel(r, g, b, 255);
+            u0[(intptr_t)(y / 2) * s->stride[1] + x / 2] = (uint8_t)(t >> 8);
+            v0[(intptr_t)(y / 2) * s->stride[2] + x / 2] = (uint8_t)(t >> 16);
         }
     }
 }
@@ -182,9 +180,9 @@ out:
 /* ---- the textures ---- */
 
 /* Mean of the AC_CHAR_OVERSAMPLE² texels around each: what one output pixel sees. */
-static struct ac_char_texel *filter_texture(cairo_surface_t *surface, int w, int h)
+static uint32_t *filter_texture(cairo_surface_t *surface, int w, int h)
 {
-    struct ac_char_texel *out = ac_try_alloc((size_t)w * (size_t)h * sizeof *out);
+    uint32_t *out = ac_try_alloc((size_t)w * (size_t)h * sizeof *out);
     if (!out)
         return NULL;
     const int reach = AC_CHAR_OVERSAMPLE / 2;

@@ -12,10 +12,10 @@
 #include "avatar/character_rig.h"
 #include "avatar/character_warp.h"
 
-/* One texel: the premultiplied colour and its coverage, each 0…255. */
-struct ac_char_texel {
-    uint8_t y, u, v, a;
-};
+/*
+ * A texel is one uint32_t: y | u << 8 | v << 16 | a << 24, the colour premultiplied by the coverage a
+ * (0…255), so that two channels can be blended with one multiplication.
+ */
 
 /*
  * A feature's textures. They share one grid of texels, AC_CHAR_OVERSAMPLE a pixel and filtered to a pixel's
@@ -28,9 +28,9 @@ struct ac_char_patch {
     struct ac_char_box box; /* in drawing units */
     float texels;           /* a drawing unit */
     int w, h;
-    float *line[AC_CHAR_LINES]; /* w each: the rig's contours at every column of texels, in texels from the
-                                   top */
-    struct ac_char_texel *part[AC_CHAR_PARTS]; /* w × h each, NULL for parts of other features */
+    float *line[AC_CHAR_LINES];    /* w each: the rig's contours at every column of texels, in texels from the
+                                      top */
+    uint32_t *part[AC_CHAR_PARTS]; /* w × h each, NULL for parts of other features */
 };
 
 /* The motions that displace the picture. Those before AC_CHAR_RIGID carry eyes and mouth along. */
@@ -74,6 +74,6 @@ void ac_char_sheet_free(struct ac_char_sheet *sheet); /* NULL is fine */
 void ac_char_fields_fill(struct ac_char_sheet *sheet);
 
 /* Limited-range BT.709 of a colour 0xRRGGBB, opaque. */
-struct ac_char_texel ac_char_texel_rgb(uint32_t rgb);
+uint32_t ac_char_texel_rgb(uint32_t rgb);
 
 #endif

@@ -2,7 +2,6 @@
  * 2^15. */
 #include "avatar/character_warp.h"
 
-#include <math.h>
 #include <string.h>
 
 /* The sanitisers' start-up code cannot run before the choice of a clone is made. */
@@ -12,7 +11,7 @@
 #define CLONES
 #endif
 
-enum { ONE = 128, LANES = 16, MAX_NODES = AC_CHAR_MAX_SIDE / AC_CHAR_CELL + 3 };
+enum { LANES = 16, MAX_NODES = AC_CHAR_MAX_SIDE / AC_CHAR_CELL + 3 };
 
 typedef int16_t vec_i16 __attribute__((vector_size(2 * LANES)));
 typedef uint8_t vec_u8 __attribute__((vector_size(LANES)));
@@ -20,28 +19,39 @@ typedef uint8_t vec_u8 __attribute__((vector_size(LANES)));
 static const int16_t LANE_NUMBER[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 /*
- * Sixteen pixels, each the sum of taps `step` bytes apart with hat-shaped weights around its displacement,
- * which goes from d0 to d1 over 1 << width_log2 pixels.
+ * Sixteen pixels, each between taps `step` bytes apart, displaced by `at_` 1/128 steps from src; at_ goes
+ * from d0 to d1 over 1 << width_log2 pixels. Where all of them fall between the same two taps that is one
+ * multiplication; else every tap that any of them needs is added with a hat-shaped weight.
  */
 #define INTERPOLATE(dst, src, step, d0, d1, width_log2)                                                      \
     do {                                                                                                     \
         int lo_ = ((d0) < (d1) ? (d0) : (d1)) >> 7, hi_ = ((d0) > (d1) ? (d0) : (d1)) >> 7;                  \
         vec_i16 at_ = lanes * (int16_t)((d1) - (d0));                                                        \
-        at_ = (at_ >> (width_log2)) + (int16_t)((d0)-lo_ * ONE);                                             \
-        vec_i16 sum_ = {0};                                                                                  \
-        sum_ += ONE / 2;                                                                                     \
+        at_ = (at_ >> (width_log2)) + (int16_t)((d0)-lo_ * AC_CHAR_ONE);                                     \
         const uint8_t *p_ = (src) + (intptr_t)lo_ * (step);                                                  \
-        for (int k_ = lo_; k_ <= hi_ + 1; k_++, p_ += (step)) {                                              \
-            vec_u8 in_;                                                                                      \
-            memcpy(&in_, p_, LANES);                                                                         \
-            vec_i16 far_ = at_ < 0;                                                                          \
-            far_ = (at_ ^ far_) - far_;                                                                      \
-            vec_i16 weight_ = ONE - far_;                                                                    \
-            weight_ &= weight_ > 0;                                                                          \
-            sum_ += weight_ * __builtin_convertvector(in_, vec_i16);                                         \
-            at_ -= ONE;                                                                                      \
+        vec_u8 in_, out_;                                                                                    \
+        vec_i16 sum_;                                                                                        \
+        memcpy(&in_, p_, LANES);                                                                             \
+        if (lo_ == hi_) {                                                                                    \
+            vec_i16 a_ = __builtin_convertvector(in_, vec_i16);                                              \
+            memcpy(&in_, p_ + (step), LANES);                                                                \
+            sum_ = (__builtin_convertvector(in_, vec_i16) - a_) * at_ + ((a_ << 7) + AC_CHAR_ONE / 2);       \
+        } else {                                                                                             \
+            sum_ = (at_ ^ at_) + AC_CHAR_ONE / 2;                                                            \
+            for (int k_ = lo_;;) {                                                                           \
+                vec_i16 far_ = at_ < 0;                                                                      \
+                far_ = (at_ ^ far_) - far_;                                                                  \
+                vec_i16 weight_ = AC_CHAR_ONE - far_;                                                        \
+                weight_ &= weight_ > 0;                                                                      \
+                sum_ += weight_ * __builtin_convertvector(in_, vec_i16);                                     \
+                if (k_++ > hi_)                                                                              \
+                    break;                                                                                   \
+                at_ -= AC_CHAR_ONE;                                                                          \
+                p_ += (step);                                                                                \
+                memcpy(&in_, p_, LANES);                                                                     \
+            }                                                                                                \
         }                                                                                                    \
-        vec_u8 out_ = __builtin_convertvector(sum_ >> 7, vec_u8);                                            \
+        out_ = __builtin_convertvector(sum_ >> 7, vec_u8);                                                   \
         memcpy((dst), &out_, LANES);                                                                         \
     } while (0)
 
@@ -56,11 +66,12 @@ CLONES static void row_pass(uint8_t *dst, const uint8_t *src, int step, const in
         INTERPOLATE(dst + c * width, src + c * width, step, d[c], d[c + 1], width_log2);
 }
 
-/* The displacements of one row between two rows of nodes, as fixed-point. */
-static void lerp_nodes(int16_t *out, const float *a, const float *b, int n, float t, float scale)
+/* The displacements of one row, t of 1 << cell_log2 rows from the nodes a to the nodes b. */
+CLONES static void lerp_nodes(int16_t *restrict out, const int16_t *restrict a, const int16_t *restrict b,
+                              int n, int t, int cell_log2, int shift)
 {
     for (int i = 0; i < n; i++)
-        out[i] = (int16_t)lrintf((a[i] + (b[i] - a[i]) * t) * scale);
+        out[i] = (int16_t)((a[i] * (1 << cell_log2) + (b[i] - a[i]) * t) >> (cell_log2 + shift));
 }
 
 void ac_char_warp(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int width, int height,
@@ -71,7 +82,6 @@ void ac_char_warp(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stri
     uint8_t *mid = buffer + 2 * AC_CHAR_PAD;
     int16_t dx[MAX_NODES], dy[MAX_NODES];
     int cell = AC_CHAR_CELL >> shift, cell_log2 = 4 - shift, pad = AC_CHAR_PAD >> shift;
-    float scale = (float)(ONE >> shift);
 
     for (int y = 0; y < height; y++) {
         const uint8_t *in = src + (intptr_t)y * src_stride;
@@ -81,11 +91,10 @@ void ac_char_warp(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stri
             memcpy(out, in, (size_t)width);
             continue;
         }
-        const float *ax = grid->dx + r * grid->cols, *ay = grid->dy + r * grid->cols;
-        float t = (float)(y % cell) / (float)cell;
-        int n = end - first, x0 = first * cell, x1 = end * cell < width ? end * cell : width;
-        lerp_nodes(dx, ax + first, ax + grid->cols + first, n + 1, t, scale);
-        lerp_nodes(dy, ay + first, ay + grid->cols + first, n + 1, t, scale);
+        const int16_t *ax = grid->dx + r * grid->cols + first, *ay = grid->dy + r * grid->cols + first;
+        int n = end - first, t = y % cell, x0 = first * cell, x1 = end * cell < width ? end * cell : width;
+        lerp_nodes(dx, ax, ax + grid->cols, n + 1, t, cell_log2, shift);
+        lerp_nodes(dy, ay, ay + grid->cols, n + 1, t, cell_log2, shift);
         memcpy(mid + x0 - pad, in + x0 - pad, (size_t)pad);
         row_pass(mid + x0, in + x0, src_stride, dy, n, cell_log2);
         memcpy(mid + end * cell, in + end * cell, (size_t)pad);

@@ -16,13 +16,14 @@ enum {
     AC_CHAR_CELL = 16,       /* luma pixels between nodes */
     AC_CHAR_MAX_SIDE = 2048, /* of a picture */
     AC_CHAR_PAD = 48,        /* source pixels beyond each edge, luma; half of it for chroma */
+    AC_CHAR_ONE = 128,       /* a pixel, in the grid's numbers */
     AC_CHAR_MAX_SHIFT = 40,  /* longest displacement in luma pixels; larger ones are cut */
 };
 
-/* Displacements in luma pixels. cols × rows nodes, cols = ceil(width / 16) + 1, rows alike. */
+/* Displacements in 1/AC_CHAR_ONE luma pixels. cols × rows nodes, cols = ceil(width / 16) + 1, rows alike. */
 struct ac_char_grid {
     int cols, rows;
-    float *dx, *dy;
+    const int16_t *dx, *dy;
     /* moving cells of each row of cells: from first[r] to before end[r]; others are copied */
     const int16_t *first, *end;
 };
