@@ -1,8 +1,8 @@
 #!/bin/sh
 # Style and static checks of the C part; prints what is wrong and how to mend it, exits 1 if anything is.
 #   tools/lint.sh BUILD-FOLDER [FILE…]
-# The build folder must be configured (it holds compile_commands.json). With files, clang-tidy looks only
-# at those; everything else always looks at all files.
+# The build folder must be configured (it holds compile_commands.json). clang-tidy looks at src/, and again
+# only at what changed since it was clean (or at the files named); everything else looks at all files.
 #   1. clang-format   the layout of .clang-format; mend with `make fmt`
 #   2. includes       point only in the direction of docs/design.md (tools/lint_includes.awk)
 #   3. sizes          files: warn over 600 lines, fail over 800; functions: warn over 80, fail over 120
@@ -45,16 +45,28 @@ awk -f tools/lint_includes.awk $sources ||
 # shellcheck disable=SC2086
 awk -f tools/lint_sizes.awk $files || fail sizes "split what is too long by what it does"
 
+# clang-tidy: BUILD/lint/ keeps a stamp for each file that was clean
 if [ $# -gt 0 ]; then
     tidy="$*"
 else
-    # what is really built: a folder without sources or an engine that is off has no entry
-    tidy=$(sed -n 's/^ *"file": *"\(.*\)",\{0,1\}$/\1/p' "$build/compile_commands.json" |
-        grep -v '/registry_table\.c$' | sort -u)
+    # what is really built: an engine that is off has no entry
+    tidy=$(sed -n "s|^ *\"file\": *\"$PWD/\(src/.*\)\",\{0,1\}\$|\1|p" "$build/compile_commands.json" | sort -u)
 fi
-# shellcheck disable=SC2086
-printf '%s\n' $tidy | xargs -n 1 -P "$(nproc)" clang-tidy --quiet -p "$build" >"$log/tidy" 2>"$log/tidy_errors" || {
-    grep -E '(warning|error):' "$log/tidy" | sort -u
+stamps=$build/lint
+mkdir -p "$stamps"
+headers=$(find src include -name '*.h')
+for file in $tidy; do
+    stamp=$stamps/$(echo "$file" | tr / _)
+    # shellcheck disable=SC2086
+    if [ $# -eq 0 ] && [ -f "$stamp" ] && [ -z "$(find "$file" .clang-tidy $headers -newer "$stamp" -print -quit)" ]; then
+        continue
+    fi
+    echo "$file $stamp"
+done >"$log/todo"
+# shellcheck disable=SC2016
+xargs -r -n 2 -P "$(nproc)" sh -c 'clang-tidy --quiet -p "$0" "$1" && touch "$2"' "$build" \
+    <"$log/todo" >"$log/tidy" 2>"$log/tidy_errors" || {
+    grep -E '(warning|error):' "$log/tidy" | sed "s|^$PWD/||" | sort -u
     grep -E '^Error' "$log/tidy_errors"
     fail clang-tidy "mend it, or say in .clang-tidy why the check does not fit"
 }
