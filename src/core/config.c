@@ -18,8 +18,6 @@
 #define ENV_PREFIX   "AVATAR_CHAT_"
 #define DEFAULT_FILE "avatar-chat.yaml"
 
-extern char **environ;
-
 /* ---- building ---- */
 
 static char *env_name(const char *path)
@@ -69,13 +67,19 @@ static size_t count_engines(void)
     return n;
 }
 
+/* Room for every engine that there is. */
+static const struct ac_handler_info **new_engine_list(void)
+{
+    return ac_zalloc((count_engines() + 1) * sizeof(void *));
+}
+
 /* The stage's `use` (all its engines, in the registry's order) and a section an engine. */
 static int add_stage(struct ac_config *cfg, enum ac_stage stage, struct ac_str *errors)
 {
     struct config_use *use = &cfg->use[stage];
     int err = 0;
 
-    use->engines = ac_zalloc((count_engines() + 1) * sizeof *use->engines);
+    use->engines = new_engine_list();
     for (const struct ac_handler_info *const *h = ac_registry(); *h; h++) {
         if ((*h)->stage == stage)
             use->engines[use->n++] = *h;
@@ -292,7 +296,7 @@ int config_set_use(struct ac_config *cfg, struct config_entry *e, const char *co
                    enum ac_origin origin, const char *where, struct ac_str *errors)
 {
     struct config_use *use = &cfg->use[e->stage];
-    const struct ac_handler_info **engines = ac_zalloc((count_engines() + 1) * sizeof *engines);
+    const struct ac_handler_info **engines = new_engine_list();
     size_t n_engines = 0;
     int err = 0;
 

@@ -25,7 +25,6 @@
 
 #include <cmocka.h>
 
-extern char **environ;
 static char folder[] = "/tmp/ac-cli-XXXXXX";
 
 struct run {
@@ -74,7 +73,7 @@ static struct run run_with(const char *const *args, const char *input, size_t in
         redirect("stdin", O_RDONLY, 0);
         redirect("stdout", O_WRONLY | O_CREAT | O_TRUNC, 1);
         redirect("stderr", O_WRONLY | O_CREAT | O_TRUNC, 2);
-        execv(bin, (char **)argv);
+        execv(bin ? bin : "", (char **)argv);
         _exit(121);
     }
     assert_int_equal(waitpid(pid, &wstatus, 0), pid);

@@ -47,7 +47,6 @@ static const struct ac_handler_info oboe = {.name = "oboe",
 static const struct ac_handler_info plain = {.name = "plain", .help = "No options.", .stage = AC_STAGE_LLM};
 static const struct ac_handler_info *const engines[] = {&plain, &flute, &oboe, NULL};
 
-extern char **environ;
 static char folder[] = "/tmp/ac-config-XXXXXX";
 
 static void clear_environment(void)
@@ -290,7 +289,7 @@ static void test_web_dir(void **state)
     snprintf(expected, sizeof expected, "%s/data", folder);
     setenv("AVATAR_CHAT_DATA", expected, 1);
     struct ac_config *cfg = load_ok(NULL, NULL, 0);
-    strcat(expected, "/web");
+    snprintf(expected, sizeof expected, "%s/data/web", folder);
     assert_string_equal(ac_config_server(cfg)->web_dir, expected);
     ac_config_free(cfg);
     const char *sets[] = {"server.web_dir=/srv/page"};
