@@ -32,7 +32,7 @@ static const char *const stop_words[] = {
     "very",      "really",   "now",      "but",       "up",       "out",    "need",   "like",   "let",
     "don",       "didn",     "doesn",    "isn",       "aren",     "won",    "wouldn", "couldn", "support",
     "supported", "supports", "possible", "something", "anything", "today",  "more",   "done",   "way",
-    "thing",     "things",   "into",     "about",     "under"};
+    "thing",     "things",   "into",     "about",     "under",    "go",     "going"};
 static const char *const ask_words[] = {"how",  "why",  "who",  "whom", "whose", "where",
                                         "when", "much", "many", "not",  "cannot"};
 
@@ -49,6 +49,7 @@ static const struct {
     {"一些", false},     {"这个", false},   {"那个", false},     {"这些", false},   {"那些", false},
     {"我们", false},     {"你们", false},   {"他们", false},     {"需要", false},   {"想要", false},
     {"应该", false},     {"知道", false},   {"现在", false},     {"总是", false},   {"到底", false},
+    {"今天", false},
 };
 static const char cjk_stop_chars[] =
     "的了吗呢吧啊呀是我你您它他她在有会能要想和与跟把被给让对从到就都也还很不没这那哪几个么嘛请为些太";
@@ -152,7 +153,10 @@ int ac_terms_segment(struct ac_terms *t, const char *text, struct ac_str *out)
         folded_len = n;
         memcpy(folded, raw, (size_t)n * sizeof *raw);
     }
-    if (U_SUCCESS(status)) {
+    bool han = false;
+    for (int32_t i = 0; i < folded_len && U_SUCCESS(status); i++)
+        han = han || folded[i] >= 0x3400;
+    if (han) { /* the dear part */
         int32_t limit = folded_len;
         utrans_transUChars(t->simplify, folded, &folded_len, cap, 0, &limit, &status);
     }
