@@ -1,12 +1,15 @@
 /* The option parser and what else the sub-commands share (cli.h). */
 #include "cli/cli.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/registry.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +178,35 @@ int ac_cli_parse(const struct ac_cli_spec *spec, int argc, char **argv, struct a
             return status;
     }
     return AC_CLI_GO;
+}
+
+/* ---- signals ---- */
+
+enum { SAME_SIGNAL_US = 500000 };
+
+static void (*signal_stop)(void); /* set before the handler is */
+static _Atomic int64_t signalled_us;
+
+static void on_signal(int sig)
+{
+    int64_t now = ac_now_us(), first = 0;
+
+    if (atomic_compare_exchange_strong(&signalled_us, &first, now)) {
+        signal_stop();
+    } else if (now - first > SAME_SIGNAL_US) {
+        signal(sig, SIG_DFL);
+        raise(sig);
+    }
+}
+
+void ac_cli_on_signal(void (*stop)(void))
+{
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    signal_stop = stop;
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
 }
 
 /* ---- configuration ---- */

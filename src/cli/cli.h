@@ -84,4 +84,11 @@ int ac_cli_load(const char *command, struct ac_config **cfg, const char *file, c
 /* Writes all of the text to standard output; gives 0 or 1 (said on standard error). */
 int ac_cli_print(const char *command, const struct ac_str *text);
 
+/*
+ * Calls stop at the first SIGTERM or SIGINT, from the signal handler: it may only do what is
+ * async-signal-safe. One that comes more than half a second later ends the program at once (wrappers often
+ * pass the first one on twice).
+ */
+void ac_cli_on_signal(void (*stop)(void));
+
 #endif

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,14 @@ static int try_stage(const struct ac_config *cfg, struct ac_models *models, enum
 
 /* ---- output ---- */
 
+static atomic_bool interrupted;
+
+/* The work ends in order, so that no half file is left. */
+static void interrupt(void)
+{
+    atomic_store(&interrupted, true);
+}
+
 struct output {
     const char *path;
     char *part; /* NULL: written as it is */
@@ -222,6 +231,8 @@ static int output_write(void *arg, const char *data, size_t n)
 {
     struct output *o = arg;
 
+    if (atomic_load(&interrupted))
+        return AC_ECANCELED;
     while (n) {
         ssize_t done = write(o->fd, data, n);
         if (done < 0 && errno == EINTR)
@@ -273,6 +284,8 @@ static int report(const struct output *o, int err, const struct ac_talk_result *
 {
     if (o->error)
         return ac_cli_fail("say", "cannot write '%s': %s", o->path, strerror(o->error));
+    if (err == AC_ECANCELED)
+        return ac_cli_fail("say", "interrupted; nothing was written");
     if (err == AC_EEMPTY)
         return nothing_to_say();
     if (err)
@@ -302,6 +315,7 @@ static int say(const struct ac_config *cfg, struct ac_speaker_config *scfg, cons
         status = output_open(&out, path);
     if (status != AC_CLI_GO)
         goto out;
+    ac_cli_on_signal(interrupt);
     int err = ac_pool_new(&pool, &pcfg);
     if (!err)
         err =

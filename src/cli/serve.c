@@ -15,33 +15,23 @@
 
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { GRACE_MS = 5000, REASON_SIZE = 256 };
 
 /* The one thing a signal handler can reach. */
 static _Atomic(struct ac_server *) running;
 
-static void on_signal(int sig)
+static void stop_running(void)
 {
     struct ac_server *server = atomic_load(&running);
 
-    (void)sig;
     if (server)
         ac_server_stop(server);
-}
-
-static void catch_signals(void)
-{
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-    sigemptyset(&sa.sa_mask);
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGINT, &sa, NULL);
 }
 
 /* ---- warming up ---- */
@@ -125,7 +115,11 @@ static int serve(const struct ac_config *cfg)
         goto out;
     }
     atomic_store(&running, server);
-    catch_signals();
+    ac_cli_on_signal(stop_running);
+    if (isatty(STDOUT_FILENO)) /* the log has it too, but not for eyes */
+        printf("\n  Open http://localhost:%d in a browser. Ctrl-C ends the server.\n\n",
+               ac_server_port(server));
+    fflush(stdout);
     warm_up_start(&warm, hub);
     err = ac_server_run(server);
     atomic_store(&running, NULL);
