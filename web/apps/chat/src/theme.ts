@@ -10,10 +10,16 @@ export function antTheme(dark: boolean): ThemeConfig {
       colorBgContainer: dark ? "#1d2226" : "#ffffff",
       colorBgElevated: dark ? "#262c31" : "#ffffff",
       colorText: dark ? "#e6e9ea" : "#1d2528",
+      colorBgLayout: dark ? "#23292e" : "#ecedea",
       colorBorder: dark ? "#3a4248" : "#d5d9d8",
       borderRadius: 10,
       controlHeight: 38,
       fontFamily: "inherit",
+    },
+    components: {
+      Slider: dark
+        ? { colorPrimaryBorder: "#58b4b8", colorPrimaryBorderHover: "#7ccbce", colorFillTertiary: "#2c3338", colorFillSecondary: "#353d43" }
+        : { colorPrimaryBorder: "#1f6f78", colorPrimaryBorderHover: "#2a8a94", colorFillTertiary: "#e3e6e4", colorFillSecondary: "#d8dcda" },
     },
   };
 }

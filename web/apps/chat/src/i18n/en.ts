@@ -51,7 +51,7 @@ export const en = {
     language: "Language of the conversation",
     languageAuto: "Automatic",
     voice: "Voice",
-    voiceAuto: "Fitting the language and person",
+    voiceAuto: "Automatic",
     rate: "Speech rate",
     pitch: "Pitch",
     volume: "Volume",

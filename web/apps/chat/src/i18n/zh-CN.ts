@@ -53,7 +53,7 @@ export const zhCN: typeof en = {
     language: "对话语言",
     languageAuto: "自动",
     voice: "音色",
-    voiceAuto: "随语言和人物",
+    voiceAuto: "自动",
     rate: "语速",
     pitch: "音高",
     volume: "音量",

@@ -19,12 +19,15 @@ export async function backdropOf(posterUrl: string): Promise<Record<string, stri
     const context = canvas.getContext("2d", { willReadFrequently: true })!;
     context.drawImage(image, 0, 0, size, size);
     const part = (x: number, y: number, w: number, h: number) => mean(context.getImageData(x, y, w, h).data);
+    const left = (y: number) => part(0, y, 1, 6);
+    const right = (y: number) => part(size - 1, y, 1, 6);
     return {
-      "--back-tl": part(0, 0, 3, 3),
-      "--back-tr": part(size - 3, 0, 3, 3),
-      "--back-l": part(0, size / 2 - 8, 3, 12),
-      "--back-r": part(size - 3, size / 2 - 8, 3, 12),
-      "--back-top": part(0, 0, size, 2),
+      "--back-tl": left(0),
+      "--back-l": left(32),
+      "--back-bl": left(58),
+      "--back-tr": right(0),
+      "--back-r": right(32),
+      "--back-br": right(58),
     };
   } catch {
     return {};
