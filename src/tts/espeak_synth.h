@@ -1,0 +1,35 @@
+/*
+ * eSpeak NG behind one lock: the library is not thread-safe and keeps one voice for the process, so each call
+ * chooses voice, speed and pitch and speaks its run to the end while it holds the lock (about 1 ms a second
+ * of speech; runs are short). The sound leaves after the lock is given back.
+ */
+#ifndef AC_TTS_ESPEAK_SYNTH_H
+#define AC_TTS_ESPEAK_SYNTH_H
+
+#include "tts/out.h"
+#include "tts/text.h"
+
+/*
+ * Starts eSpeak NG on first use; each acquire needs a release. data_path: folder that holds espeak-ng-data,
+ * NULL or "" = the system's. AC_EMODEL when the data is not there.
+ */
+int ac_espeak_acquire(const char *data_path);
+void ac_espeak_release(void);
+
+/* The codes of its languages ("de", "en-us", "cmn-latn-pinyin" …), constant between acquire and release. */
+size_t ac_espeak_langs(const char *const **codes);
+
+struct ac_espeak_how {
+    const char *voice; /* "de", "cmn-latn-pinyin+f2" */
+    float rate, pitch; /* 1 = normal, 0.5 … 2 */
+    float gain;        /* of the samples */
+    int tail_ms;
+};
+
+/*
+ * Speaks the whole text as one run of `out`. 0, AC_ECANCELED, AC_ENOENT (no such voice), AC_EENGINE, or what
+ * out's push returned. A text without sounds gives no run.
+ */
+int ac_espeak_say(const struct ac_espeak_how *how, const struct ac_tts_text *text, struct ac_tts_out *out);
+
+#endif
