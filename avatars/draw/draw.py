@@ -10,13 +10,14 @@ viewer's upper left.
 """
 import os
 
+from david import David
 from lin import Lin
 
 AVATARS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main():
-    for person in (Lin(),):
+    for person in (Lin(), David()):
         folder = os.path.join(AVATARS, person.id)
         os.makedirs(folder, exist_ok=True)
         svg, rig = person.draw()

@@ -25,27 +25,27 @@ def sx(side, dx):
 def ears(s, p):
     def one(side):
         x, y0, y1 = p.ear
-        pts = [(sx(side, x - 16), y0 + 14), (sx(side, x + 2), y0 - 3), (sx(side, x + 20), y0 + 4), (sx(side, x + 25), y0 + 34),
-               (sx(side, x + 19), y0 + 78), (sx(side, x + 9), y1 - 18), (sx(side, x - 3), y1), (sx(side, x - 14), y1 - 10)]
+
+        def m(pts):
+            return [(sx(side, x + dx), y0 + (y1 - y0) * v) for dx, v in pts]
+        pts = m([(-16, 0.16), (-6, 0.03), (12, -0.01), (27, 0.08), (32, 0.26), (28, 0.46), (20, 0.64), (16, 0.82), (8, 0.96), (-4, 1.0), (-14, 0.90)])
         clip = s.clip(d(pts))
-        light = p.skin if side < 0 else mix(p.skin, p.shade, 0.35)
-        inner = [(sx(side, x - 4), y0 + 26), (sx(side, x + 10), y0 + 18), (sx(side, x + 15), y0 + 40), (sx(side, x + 9), y0 + 74),
-                 (sx(side, x - 1), y1 - 34), (sx(side, x - 6), y0 + 70)]
-        return (f'<path d="{d(pts)}" fill="{light}"/><g {clip}>'
-                + s.soft(inner, p.deep, 0.5, 4)
-                + s.line([(sx(side, x - 2), y0 + 8), (sx(side, x + 14), y0 + 12), (sx(side, x + 18), y0 + 42), (sx(side, x + 12), y0 + 80)],
-                         p.shade, 4, 0.75, 2)
-                + s.line([(sx(side, x + 2), y0 + 2), (sx(side, x + 21), y0 + 10), (sx(side, x + 23), y0 + 40)], p.light, 3, 0.5, 1.5)
-                + s.spot(sx(side, x), y1 - 12, 13, 13, p.blush, 0.45)
-                + s.spot(sx(side, x - 14), (y0 + y1) / 2, 16, 80, p.deep, 0.55)
-                + "</g>")
+        k = 0 if side < 0 else 0.4
+        return (f'<path d="{d(pts)}" fill="{mix(mix(p.skin, p.blush, 0.18), p.shade, 0.1 + k)}"/><g {clip}>'
+                + s.soft(m([(-4, 0.16), (10, 0.11), (18, 0.24), (17, 0.42), (9, 0.56), (6, 0.68), (-4, 0.72), (-12, 0.5)]), p.deep, 0.55, 4)
+                + s.soft(m([(0, 0.44), (9, 0.46), (6, 0.60), (-4, 0.66)]), p.dark, 0.5, 3)
+                + s.line(m([(-8, 0.14), (6, 0.06), (20, 0.09), (25, 0.24), (21, 0.44)]), p.light, 5, 0.55 - 0.3 * k, 1.8)
+                + s.line(m([(-2, 0.19), (12, 0.15), (17, 0.26), (15, 0.40), (9, 0.52)]), p.dark, 2.2, 0.4, 1.2)
+                + s.line(m([(2, 0.28), (9, 0.30), (9, 0.42), (3, 0.52)]), p.light, 4, 0.4 - 0.2 * k, 1.8)
+                + s.spot(sx(side, x + 3), y0 + (y1 - y0) * 0.86, 11, 13, p.blush, 0.5) + s.spot(sx(side, x + 1), y0 + (y1 - y0) * 0.84, 6, 7, p.light, 0.35)
+                + s.spot(sx(side, x - 14), (y0 + y1) / 2, 15, 90, p.dark, 0.5) + "</g>")
     return both(one)
 
 
 def neck(s, p):
     w, y0 = p.neck_width, p.chin - 60
-    pts = [(CX - w + 6, y0), (CX - w, 720), (CX - w - 3, 770), (CX - w - 26, 812), (CX - w - 90, 850), (CX - w - 130, 900),
-           (CX - w - 130, 1180), (CX + w + 130, 1180), (CX + w + 130, 900), (CX + w + 90, 850), (CX + w + 26, 812), (CX + w + 3, 770),
+    pts = [(CX - w + 6, y0), (CX - w, 720), (CX - w - 3, 770), (CX - w - 10, 806), (CX - w - 14, 850), (CX - w - 16, 920),
+           (CX - w - 16, 1180), (CX + w + 16, 1180), (CX + w + 16, 920), (CX + w + 14, 850), (CX + w + 10, 806), (CX + w + 3, 770),
            (CX + w, 720), (CX + w - 6, y0)]
     clip = s.clip(d(pts))
     g = s.linear(CX - w, 0, CX + w, 0, [(0, mix(p.skin, p.shade, 0.55), 1), (0.28, mix(p.skin, p.shade, 0.1), 1),
@@ -54,9 +54,9 @@ def neck(s, p):
     cast = [(CX - w - 30, c - 80), (CX - 60, c - 40), (CX + 60, c - 40), (CX + w + 30, c - 80), (CX + w + 24, c + 50), (CX + w - 20, c + 62),
             (CX + 40, c + 66), (CX - 40, c + 50), (CX - w + 10, c + 20), (CX - w - 30, c + 10)]
     out = [f'<path d="{d(pts)}" fill="{g}"/><g {clip}>',
-           s.soft(cast, p.deep, 0.62, 14),
+           s.soft(cast, p.deep, 0.70, 14),
            s.soft([(CX - w - 10, c - 60), (CX - w + 40, c - 30), (CX - 50, c + 6), (CX + 50, c + 6), (CX + w - 30, c - 30), (CX + w + 10, c - 60),
-                   (CX, c - 120)], p.dark, 0.42, 9)]
+                   (CX, c - 120)], p.dark, 0.52, 10)]
     # muscles that run from behind the ears to the pit of the neck, the pit, the collar bones
     for side in (-1, 1):
         k = 1 if side < 0 else 1.25

@@ -1,6 +1,7 @@
 """Lin: a woman of about thirty, long dark hair, cream blouse and navy jacket."""
 import random
 
+import clothes
 import face
 from pen import Svg, d, mirror, mix, sample, strands, taper
 
@@ -84,7 +85,7 @@ class Lin:
         for side, o, i in ((-1, self.left_outer, self.left_inner), (1, self.right_outer, self.right_inner)):
             shape = sample(o, 44) + sample(i, 44)[::-1]
             # its shadow on the jacket, inwards only
-            out.append(f'<g {s.clip(self.coat_outline())}>'
+            out.append(f'<g {s.clip(clothes.coat_outline(self))}>'
                        + s.soft([(x - side * 14, y + 10) for x, y in sample(i, 44) if y > 760] + [(x + side * 10, y + 16) for x, y in sample(o, 44)[::-1] if y > 760],
                                 "#070a12", 0.5, 10) + "</g>")
             x0, x1 = (240, 540) if side < 0 else (790, 545)
@@ -112,7 +113,7 @@ class Lin:
             out.append("</g>")
             out.append(strands(rng, [(x + side * 2, y) for x, y in o], [(x - side * 24, y) for x, y in o], 12, [h["mid"], h["dark"]], (0.8, 1.8),
                                (0.25, 0.5), 4))
-            out.append(strands(rng, [(x + side * 14, y) for x, y in i], [(x - side * 6, y) for x, y in i], 26, [h["dark"], h["mid"]], (1, 3), (0.5, 0.9), 5))
+            out.append(strands(rng, [(x + side * 14, y) for x, y in i], [(x - side * 3, y) for x, y in i], 18, [h["dark"], h["mid"]], (1, 2.6), (0.5, 0.9), 3))
         out.append(s.line([(586, 116), (588, 136), (588, 164)], "#0c0706", 3, 0.55, 1.6))
         s.layer("hair_front", *out)
 
@@ -120,55 +121,14 @@ class Lin:
 
     coat = [(424, 800), (392, 824), (350, 846), (290, 870), (206, 902), (120, 950), (66, 1030), (30, 1180), (470, 1180), (474, 1080), (446, 1000),
             (410, 930), (400, 870)]
-
-    def coat_outline(self):
-        """Path of both halves of the jacket, where they stand in the picture."""
-        up = [(x, y - self.raised) for x, y in self.coat]
-        return d(up) + d(mirror(up, 513))
+    lapel = [(422, 801), (398, 822), (376, 846), (352, 900), (318, 956), (362, 974), (350, 1002), (404, 1090), (462, 1180), (476, 1090), (446, 1000),
+             (412, 934), (400, 872), (408, 830)]
+    flap = [(414, 812), (404, 838), (400, 880), (424, 936), (452, 978), (474, 962), (508, 990), (470, 938), (438, 890), (422, 846)]
+    shirt = ("#fdf8f1", "#efe5d8", "#d3c3b1", "#b9a691")    # lit, plain, shaded, folds
+    jacket = ("#4a5d80", "#2b3a55", "#172034")
 
     def body(self, s, rng):
-        out = [face.neck(s, self)]
-        # blouse with an open collar
-        g = s.linear(400, 850, 620, 1080, [(0, "#fdf8f1", 1), (0.55, "#efe5d8", 1), (1, "#d3c3b1", 1)])
-        out.append(s.soft([(400, 842), (436, 890), (470, 940), (514, 1000), (558, 940), (592, 890), (628, 842), (650, 900), (514, 1060), (380, 900)],
-                          self.deep, 0.5, 6))
-        out.append(f'<path d="M408 838C424 880 452 920 514 992C576 920 604 880 620 838L760 1180L260 1180Z" fill="{g}"/>')
-        out.append(s.line([(514, 992), (515, 1040), (514, 1120)], "#b9a691", 2.4, 0.8, 0.7))
-        out.append(s.soft([(505, 1000), (500, 1060), (498, 1120), (530, 1120), (524, 1060)], "#b9a691", 0.35, 5))
-        for side in (-1, 1):
-            def m(pts):
-                return pts if side < 0 else mirror(pts, 514)
-            flap = m([(414, 812), (404, 838), (400, 880), (424, 936), (452, 978), (474, 962), (508, 990), (470, 938), (438, 890), (422, 846)])
-            path = "M" + "L".join(f"{x} {y}" for x, y in flap) + "Z"
-            g = s.linear(*((400, 850, 500, 970) if side < 0 else (628, 850, 528, 970)), [(0, "#fffcf7" if side < 0 else "#f6eee3", 1), (1, "#efe6da" if side < 0 else "#dccdbb", 1)])
-            out.append(f'<path d="{path}" fill="#8d7864" opacity="0.55" transform="translate({2 if side < 0 else 4} 6)" {s.blur(4)}/>')
-            out.append(f'<path d="{path}" fill="{g}" stroke="#d9cbb9" stroke-width="1" stroke-linejoin="round"/>')
-            out.append(s.soft(m([(404, 850), (412, 900), (440, 960), (424, 950), (404, 900)]), "#bfae9a", 0.5, 5))
-            out.append(s.soft(m([(430, 1000), (470, 1030), (486, 1100), (450, 1100)]), "#bfae9a", 0.45, 8))
-        # jacket
-        navy, hi, lo = "#2b3a55", "#4a5d80", "#172034"
-        for side in (-1, 1):
-            def m(pts):
-                return pts if side < 0 else mirror(pts, 513)
-            coat = m(self.coat)
-            g = s.linear(*( (120, 880, 460, 1080) if side < 0 else (906, 880, 560, 1080)),
-                         [(0, hi if side < 0 else navy, 1), (0.45, navy, 1), (1, lo, 1)])
-            clip = s.clip(d(coat))
-            out.append(s.soft([(x + (8 if side < 0 else -4), y + 6) for x, y in coat], "#0b0f1a", 0.35, 7))
-            out.append(f'<path d="{d(coat)}" fill="{g}"/><g {clip}>')
-            out.append(s.soft(m([(190, 905), (250, 960), (262, 1060), (230, 1080), (180, 1000)]), lo, 0.55, 14))
-            out.append(s.soft(m([(110, 955), (170, 1010), (190, 1090), (150, 1090), (100, 1020)]), hi, 0.45, 14))
-            out.append(s.soft(m([(230, 890), (320, 868), (392, 850), (370, 884), (290, 900)]), hi, 0.5, 9))
-            out.append(s.line(m([(176, 930), (206, 1000), (214, 1090)]), lo, 5, 0.7, 3))
-            out.append("</g>")
-            lapel = m([(422, 801), (398, 822), (376, 846), (352, 900), (318, 956), (362, 974), (350, 1002), (404, 1090), (462, 1180), (476, 1090), (446, 1000),
-                       (412, 934), (400, 872), (408, 830)])
-            lp = "M" + "L".join(f"{x} {y}" for x, y in lapel) + "Z"
-            g = s.linear(*((310, 880, 470, 1060) if side < 0 else (716, 880, 556, 1060)), [(0, mix(navy, hi, 0.7 if side < 0 else 0.25), 1), (1, mix(navy, lo, 0.4), 1)])
-            out.append(f'<path d="{lp}" fill="#0b0f1a" opacity="0.5" transform="translate(-3 6)" {s.blur(5)}/>')
-            out.append(f'<path d="{lp}" fill="{g}" stroke="{lo}" stroke-width="1.2" stroke-linejoin="round"/>')
-            out.append(s.line(m([(408, 830), (400, 872), (412, 934), (446, 1000), (476, 1090)]), hi, 2.4, 0.7, 0.8))
-            out.append(s.line(m([(318, 956), (362, 974)]), lo, 2.4, 0.9, 0.7))
+        out = [face.neck(s, self), clothes.shirt(s, self), clothes.jacket(s, self)]
         # fine necklace
         out.append(s.line([(440, 846), (462, 880), (490, 904), (513, 911), (536, 904), (564, 880), (586, 846)], "#8a5a30", 2.6, 0.35, 1.4))
         out.append(s.line([(440, 844), (462, 878), (490, 901), (513, 908), (536, 901), (564, 878), (586, 844)], "#e6c58a", 1.6, 0.95))

@@ -175,30 +175,37 @@ def taper(points, width, start=0.0, end=0.0, n=10):
     return left + right[::-1]
 
 
-def strands(rng, edge_a, edge_b, count, paints, width, opacity, wander=6.0, spread=(0, 1), ends=(0, 1), points=7):
-    """Hairs that follow two edges: each runs at its own share of the way between them. paints: colours or gradients,
-    one is picked for each. spread: which shares; ends: where along the edges the hairs begin and end (with play)."""
+def comb(rng, guides, count, paints, width, opacity, wander=6.0, spread=(0, 1), ends=(0, 1), points=6):
+    """Hairs that follow the guides: each runs at its own place between two neighbours. paints: colours or gradients, one
+    is picked for each. spread: which places, 0 at the first guide, 1 at the last; ends: where along the guides the hairs
+    begin and end, with some play; wander: how far they leave their place."""
+    fine = [sample(g, 41) for g in guides]
     out = []
     for _ in range(count):
-        s = spread[0] + (spread[1] - spread[0]) * rng.random()
+        place = (spread[0] + (spread[1] - spread[0]) * rng.random()) * (len(fine) - 1)
+        k = min(len(fine) - 2, int(place))
+        a, b, share = fine[k], fine[k + 1], place - k
         t0 = max(0, min(1, ends[0] + (rng.random() - 0.3) * 0.14))
         t1 = max(0, min(1, ends[1] - (rng.random() - 0.3) * 0.14))
         if t1 - t0 < 0.15:
             continue
-        a, b = sample(edge_a, 41), sample(edge_b, 41)
-        ph, am = rng.random() * 6.28, (rng.random() - 0.5) * 2 * wander
+        phase, reach = rng.random() * 6.28, (rng.random() - 0.5) * 2 * wander
         path = []
-        for k in range(points):
-            t = t0 + (t1 - t0) * k / (points - 1)
+        for n in range(points):
+            t = t0 + (t1 - t0) * n / (points - 1)
             i = min(39, int(t * 40))
             u = t * 40 - i
             ax, ay = a[i][0] + (a[i + 1][0] - a[i][0]) * u, a[i][1] + (a[i + 1][1] - a[i][1]) * u
             bx, by = b[i][0] + (b[i + 1][0] - b[i][0]) * u, b[i][1] + (b[i + 1][1] - b[i][1]) * u
-            x, y = ax + (bx - ax) * s, ay + (by - ay) * s
-            off = am * math.sin(ph + t * 3.5) * min(1, t * 3)
+            off = reach * math.sin(phase + t * 3.5) * min(1, t * 3)
             ln = math.hypot(bx - ax, by - ay) or 1
-            path.append((x + off * (bx - ax) / ln, y + off * (by - ay) / ln))
+            path.append((ax + (bx - ax) * share + off * (bx - ax) / ln, ay + (by - ay) * share + off * (by - ay) / ln))
         w = width[0] + (width[1] - width[0]) * rng.random() ** 1.6
         o = opacity[0] + (opacity[1] - opacity[0]) * rng.random()
-        out.append(f'<path d="{d(taper(path, w, 0.15, 0.1, 9))}" fill="{rng.choice(paints)}" opacity="{o:.2f}"/>')
+        out.append(f'<path d="{d(taper(path, w, 0.15, 0.1, points + 1))}" fill="{rng.choice(paints)}" opacity="{o:.2f}"/>')
     return "\n".join(out)
+
+
+def strands(rng, edge_a, edge_b, *args, **kw):
+    """Hairs between two edges."""
+    return comb(rng, [edge_a, edge_b], *args, **kw)

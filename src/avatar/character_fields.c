@@ -60,7 +60,7 @@ static void smile_at(const struct ac_char_rig *rig, float x, float y, float *dx,
         float corner = bump(x, y, cx + (float)side * 8, cy - 4, 30, 26);
         float cheek = bump(x, y, rig->face_x + (float)side * 0.55f * rig->face_rx, cy - 88, 52, 34);
         *dx -= (float)side * (7 * corner + 2 * cheek);
-        *dy += 9 * corner + 7 * cheek;
+        *dy += 11 * corner + 8 * cheek;
     }
 }
 

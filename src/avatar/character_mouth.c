@@ -57,7 +57,7 @@ static struct shape shape_of(const struct ac_char_rig *rig, const struct ac_char
     float o = rig->mouth.open, shut = 1 - m->press, jaw = m->jaw * shut, spread = maxf(m->width);
     float smile = maxf(face->smile);
     struct shape s = {
-        .half = 1 + 0.13f * m->width - 0.34f * m->round - 0.06f * jaw + 0.07f * smile,
+        .half = 1 + 0.13f * m->width - 0.34f * m->round - 0.06f * jaw + 0.12f * smile,
         .up = (0.13f * jaw + 0.15f * m->upper + 0.10f * m->bite + 0.05f * m->teeth) * o * shut,
         .low =
             (0.80f * jaw + 0.16f * m->lower * (1 - m->bite) + 0.02f * m->bite + 0.06f * m->teeth) * o * shut,
@@ -67,7 +67,7 @@ static struct shape shape_of(const struct ac_char_rig *rig, const struct ac_char
         .thick_low = 1 - 0.06f * jaw + 0.14f * m->round - 0.36f * m->press - 0.12f * spread - 0.08f * smile -
                      0.5f * m->bite,
         .pucker = m->round,
-        .corner = 7 * face->smile - 1.5f * m->round - 2 * jaw,
+        .corner = 11 * face->smile - 1.5f * m->round - 2 * jaw,
     };
     float drop = 0.68f * jaw * o;
     s.drop = drop * (1 - 0.9f * m->teeth) + 0.02f * o;
