@@ -1,11 +1,11 @@
 /*
  * Sentence splitter: cuts a streamed answer into pieces to speak, as early as it is safe.
  *
- * Fed with text in any pieces (whole UTF-8 characters or not), it gives sentences in order. The first piece of a
- * turn may end at a comma once it has first_words words or first_cjk CJK characters. "3.14", "Dr.", "e.g.", URLs,
- * ellipses and closing quotes do not end a sentence. Markdown marks, code, emoji and <think>…</think> are left out of
- * the spoken text; what is left of a code block or table is nothing. [happy]-style tags set the emotion of what
- * follows and are not spoken.
+ * Fed with text in any pieces (whole UTF-8 characters or not), it gives sentences in order. The first piece
+ * of a turn may end at a comma once it has first_words words or first_cjk CJK characters. "3.14", "Dr.",
+ * "e.g.", URLs, ellipses and closing quotes do not end a sentence. Markdown marks, code, emoji and
+ * <think>…</think> are left out of the spoken text; what is left of a code block or table is nothing.
+ * [happy]-style tags set the emotion of what follows and are not spoken.
  *
  * One instance a turn, one thread at a time.
  */
@@ -13,6 +13,7 @@
 #define AC_CORE_SENTENCE_H
 
 #include "avatarchat/frame.h"
+#include "base/str.h"
 
 struct ac_splitter;
 
@@ -37,5 +38,19 @@ void ac_splitter_feed(struct ac_splitter *s, const char *text, size_t n);
 void ac_splitter_finish(struct ac_splitter *s);
 /* Takes the next piece; false when there is none yet. */
 bool ac_splitter_next(struct ac_splitter *s, struct ac_sentence *out);
+
+/*
+ * The text as it is shown: streams it through unchanged but for the emotion tags, which it leaves out with
+ * the space behind them. At most the beginning of a possible tag is held back. Start from {0}; what comes out
+ * is added to `out`.
+ */
+struct ac_shown {
+    char held[16];
+    size_t n_held;
+    bool after_tag, in_line;
+};
+
+void ac_shown_feed(struct ac_shown *s, const char *text, size_t n, struct ac_str *out);
+void ac_shown_finish(struct ac_shown *s, struct ac_str *out);
 
 #endif

@@ -360,13 +360,47 @@ static void long_runs(void **state)
     }
 }
 
+static void shown_text_lacks_only_the_tags(void **state)
+{
+    (void)state;
+    static const struct sentence_case cases[] = {
+        {"Hello, **you**.", "Hello, **you**."},
+        {"[happy] Hello.", "Hello."},
+        {"[Happy]Hello. [sad] Oh. [neutral]", "Hello. Oh. "},
+        {"Hi.[sad] Oh.", "Hi. Oh."},
+        {"A [note] and [link](url) and [1].", "A [note] and [link](url) and [1]."},
+        {"[[happy]] [happyhappyhappyhappy]", "[] [happyhappyhappyhappy]"},
+        {"Hi.\n[thinking]  Hm.\n\n  code", "Hi.\nHm.\n\n  code"},
+        {"你好。[happy]太好了[", "你好。太好了["},
+        {"[hap", "[hap"},
+        {"[]", "[]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t step = 1; step <= 64; step *= 4) {
+            struct ac_shown s = {0};
+            struct ac_str out = {0};
+            size_t len = strlen(cases[i].text);
+            for (size_t k = 0; k < len; k += step)
+                ac_shown_feed(&s, cases[i].text + k, len - k < step ? len - k : step, &out);
+            ac_shown_finish(&s, &out);
+            assert_string_equal(out.p, cases[i].pieces);
+            ac_str_free(&out);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_text),       cmocka_unit_test(first_clause_early),
-        cmocka_unit_test(long_text_is_cut), cmocka_unit_test(emotions),
-        cmocka_unit_test(languages),        cmocka_unit_test(pieces_come_early),
-        cmocka_unit_test(random_text),      cmocka_unit_test(long_runs),
+        cmocka_unit_test(plain_text),
+        cmocka_unit_test(first_clause_early),
+        cmocka_unit_test(long_text_is_cut),
+        cmocka_unit_test(emotions),
+        cmocka_unit_test(languages),
+        cmocka_unit_test(pieces_come_early),
+        cmocka_unit_test(random_text),
+        cmocka_unit_test(long_runs),
+        cmocka_unit_test(shown_text_lacks_only_the_tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
