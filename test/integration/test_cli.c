@@ -380,7 +380,7 @@ static void test_say(void **state)
     expect_no_file("out.mp4.part");
 
     r = run_with(
-        (const char *[]){"say", "--rate", "2", "--size=320x240", "--fps", "10", "-ofast.mp4", "-", NULL},
+        (const char *[]){"say", "--rate", "2", "--size=320x240", "--fps", "30", "-ofast.mp4", "-", NULL},
         "Hello there, how are you today?", 31);
     expect(&r, 0, NULL, "fast.mp4: ");
     run_free(&r);
