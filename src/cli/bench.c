@@ -19,9 +19,8 @@
 #include <string.h>
 
 enum {
-    PREPARE_US = 100000,     /* from a turn's begin to its sentence */
-    TALK_US = 4000000,       /* how long the sessions talk at once */
-    TALK_SETTLE_US = 500000, /* of it, until all have begun */
+    PREPARE_US = 100000, /* from a turn's begin to its sentence */
+    TALK_US = 4000000,   /* how long the sessions talk at once */
     SAMPLE_US = 50000,
     MAX_SESSIONS = 64,
     GRACE_MS = 5000,
@@ -173,10 +172,10 @@ static int bench_language(struct bench *b, const struct language *l, json_t *res
 
 /* ---- memory, and several at once ---- */
 
-/* Highest resident size while they talk; *cpu_us: what the process used after all had begun. */
-static size_t watch(int64_t *cpu_us)
+/* Highest resident size while they talk. */
+static size_t watch(void)
 {
-    int64_t begin = ac_now_us(), cpu = 0;
+    int64_t begin = ac_now_us();
     size_t peak = 0;
 
     while (ac_now_us() - begin < TALK_US) {
@@ -184,24 +183,15 @@ static size_t watch(int64_t *cpu_us)
 
         if (now > peak)
             peak = now;
-        if (!cpu && ac_now_us() - begin >= TALK_SETTLE_US)
-            cpu = ac_process_cpu_us();
         ac_sleep_us(SAMPLE_US);
     }
-    *cpu_us = ac_process_cpu_us() - cpu;
     return peak;
 }
 
-static int bench_sessions(struct bench *b, size_t start_bytes, json_t **memory, json_t **talking)
+static int start_talking(struct bench *b, struct ac_bench_talk **t)
 {
-    struct ac_bench_talk *t[MAX_SESSIONS] = {NULL};
-    struct ac_bench_result r = {0};
-    int64_t cpu_us = 0, late_us = 0;
-    size_t before;
-    int err = 0, status;
+    int err = 0;
 
-    malloc_trim(0); /* what earlier turns left behind must not hide what these sessions take */
-    before = ac_rss_bytes();
     for (int i = 0; !err && i < b->sessions; i++)
         err = ac_bench_talk_open(&t[i], b->cfg, b->models, b->pool, SPEECHES[i % 2].lang, true);
     for (int i = 0; !err && i < b->sessions; i++) {
@@ -209,16 +199,31 @@ static int bench_sessions(struct bench *b, size_t start_bytes, json_t **memory, 
         if (!err)
             err = ac_bench_talk_say(t[i], SPEECHES[i % 2].text);
     }
-    size_t peak = err ? 0 : watch(&cpu_us);
+    return err;
+}
 
+static int bench_sessions(struct bench *b, size_t start_bytes, json_t **memory, json_t **talking)
+{
+    struct ac_bench_talk *t[MAX_SESSIONS] = {NULL};
+    struct ac_bench_result r = {0};
+    int64_t cpu_us = ac_process_cpu_us(), media_us = 0, late_us = 0;
+    size_t before, peak = 0;
+
+    malloc_trim(0); /* what earlier turns left behind must not hide what these sessions take */
+    before = ac_rss_bytes();
+    int err = start_talking(b, t);
+    if (!err)
+        peak = watch();
     for (int i = 0; !err && i < b->sessions; i++) {
         ac_bench_talk_stop(t[i], &r);
-        if (r.errors || r.media_us < TALK_US - TALK_SETTLE_US)
+        if (r.errors || !r.fragments)
             err = AC_EENGINE;
         if (r.late_us > late_us)
             late_us = r.late_us;
+        media_us += r.media_us;
     }
-    status = err ? failed("talking at once", err, &r) : AC_EXIT_OK;
+    cpu_us = ac_process_cpu_us() - cpu_us;
+    int status = err ? failed("talking at once", err, &r) : AC_EXIT_OK;
     for (int i = 0; i < b->sessions; i++)
         ac_bench_talk_close(t[i]);
     if (err)
@@ -226,9 +231,9 @@ static int bench_sessions(struct bench *b, size_t start_bytes, json_t **memory, 
     double grown = peak > before ? mb(peak - before) : 0, n = b->sessions;
     *memory = json_pack("{s:f, s:f, s:f, s:f}", "start_mb", mb(start_bytes), "engines_loaded_mb", mb(before),
                         "talking_mb", mb(peak), "per_session_mb", round(grown / n * 100) / 100);
-    *talking = json_pack(
-        "{s:i, s:f, s:f, s:f}", "sessions", b->sessions, "seconds", TALK_US / 1e6, "cpu_percent_per_session",
-        round((double)cpu_us / (TALK_US - TALK_SETTLE_US) / n * 1e4) / 100, "latest_ms", ms(late_us));
+    *talking = json_pack("{s:i, s:f, s:f, s:f}", "sessions", b->sessions, "media_s", (double)media_us / 1e6,
+                         "cpu_percent_per_session", round((double)cpu_us / (double)media_us * 1e4) / 100,
+                         "latest_ms", ms(late_us));
     return AC_EXIT_OK;
 }
 
