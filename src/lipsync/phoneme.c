@@ -1,206 +1,204 @@
 /*
- * Lip sync `phoneme`: SPEECH with phoneme times → one POSE a video frame.
+ * phoneme: lip sync from the phoneme times that the speech engine gives.
  *
- *     lipsync:
- *       use: [phoneme]
- *       phoneme: {strength: 1.0}
- *
- * The whole sentence's mouth movement is computed when its phonemes come (with the first piece, from flite
- * and eSpeak), so that look-ahead costs no delay; poses leave as their sound comes. Speech without phoneme
- * times gets AC_ENOTSUP: the next engine listens to the sound.
+ * Pose n shows the mouth at (n + 0.5) / fps, the middle of its video frame; a sentence of length T has ceil(T
+ * · fps) poses. A pose leaves as soon as the sound of its frame is there and the phonemes of the next
+ * AC_MOUTH_REACH_US are known, so it does not depend on how the speech is cut in pieces. The loudness of each
+ * frame is gathered sample by sample as the pieces pass; their sound is not kept.
  */
-#include "lipsync/mouth_track.h"
-
 #include "avatarchat/handler.h"
 #include "base/mem.h"
+#include "lipsync/mouth.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SENTENCE_US = 600000000 };
+enum { DEFAULT_FPS = 25 };
 
-struct phoneme_config {
-    double strength;
+struct loudness {
+    double sum;
+    uint32_t n;
 };
 
-struct phoneme {
+struct instance {
     struct ac_env *env;
-    const struct phoneme_config *cfg;
     int fps;
-    /* of the sentence in progress */
+    /* the sentence */
     struct ac_phone *phones;
-    size_t n_phones;
-    struct ac_mouth *mouth; /* n_frames */
-    float *stress;
-    size_t n_frames, next; /* next: first pose not yet pushed */
-    int64_t heard_us;      /* speech so far: base_us and heard_samples at rate_hz */
-    int64_t base_us, heard_samples;
-    int rate_hz;
-    double power; /* of the frame in progress: sum of squares, and how many samples */
-    size_t power_n;
-    float *energy; /* of whole frames */
-    size_t n_energy, cap_energy;
+    size_t n_phones, cap_phones, first; /* first: earlier ones are out of reach */
+    struct loudness *frames;
+    size_t cap_frames;
+    int64_t covered; /* frames whose sound is complete */
+    int64_t total;   /* frames that have sound */
+    int64_t next;    /* pose to push */
     enum ac_emotion emotion;
+    uint32_t turn;
+    bool complete;
 };
 
-static const struct ac_option options[] = {
-    AC_OPTION_FLOAT(struct phoneme_config, strength, "strength", "1.0", 0.3, 1.5, 0,
-                    "How far the mouth moves: 1 is natural, more is easier to read from a distance."),
-    AC_OPTIONS_END,
-};
-
-static int phoneme_open(void *inst, void *model, const void *cfg, struct ac_env *env)
+static int open_instance(void *inst, void *model, const void *cfg, struct ac_env *env)
 {
-    struct phoneme *p = inst;
+    struct instance *i = inst;
 
     (void)model;
-    p->env = env;
-    p->cfg = cfg;
-    p->fps = env->prefs.fps ? env->prefs.fps : 25;
-    if (p->fps < 5 || p->fps > 120)
-        return ac_env_fail(env, AC_EINVAL, "%d frames a second: 5 to 120 are possible", p->fps);
+    (void)cfg;
+    i->env = env;
+    i->fps = env->prefs.fps > 0 ? env->prefs.fps : DEFAULT_FPS;
     return 0;
 }
 
-static void phoneme_reset(void *inst)
+static void close_instance(void *inst)
 {
-    struct phoneme *p = inst;
+    struct instance *i = inst;
 
-    free(p->phones);
-    free(p->mouth);
-    free(p->stress);
-    free(p->energy);
-    *p = (struct phoneme){.env = p->env, .cfg = p->cfg, .fps = p->fps};
+    free(i->phones);
+    free(i->frames);
+    i->phones = NULL;
+    i->frames = NULL;
+    i->cap_phones = i->cap_frames = 0;
 }
 
-/* Adds phonemes and computes the movement anew; poses already pushed stay as they were. */
-static int add_phones(struct phoneme *p, const struct ac_speech *sp)
+/* Ready for the next sentence; the buffers stay. */
+static void reset(void *inst)
 {
-    if (!sp->n_phones)
+    struct instance *i = inst;
+
+    i->n_phones = i->first = 0;
+    i->covered = i->total = i->next = 0;
+    i->complete = false;
+    if (i->frames)
+        memset(i->frames, 0, i->cap_frames * sizeof *i->frames);
+}
+
+static void take_phones(struct instance *i, const struct ac_speech *s)
+{
+    size_t need = i->n_phones + s->n_phones;
+
+    if (need > i->cap_phones) {
+        i->cap_phones = need < 128 ? 128 : 2 * need;
+        i->phones = ac_realloc_array(i->phones, i->cap_phones, sizeof *i->phones);
+    }
+    if (s->n_phones)
+        memcpy(i->phones + i->n_phones, s->phones, s->n_phones * sizeof *i->phones);
+    i->n_phones = need;
+}
+
+static void take_sound(struct instance *i, const struct ac_speech *s)
+{
+    int64_t end = s->start_sample + (int64_t)s->n_samples;
+    size_t need = (size_t)(end * i->fps / s->rate_hz + 1);
+
+    if (need > i->cap_frames) {
+        size_t cap = need < 256 ? 256 : 2 * need;
+        i->frames = ac_realloc_array(i->frames, cap, sizeof *i->frames);
+        memset(i->frames + i->cap_frames, 0, (cap - i->cap_frames) * sizeof *i->frames);
+        i->cap_frames = cap;
+    }
+    for (size_t k = 0; k < s->n_samples; k++) {
+        struct loudness *l = &i->frames[(s->start_sample + (int64_t)k) * i->fps / s->rate_hz];
+        l->sum += (double)s->pcm[k] * s->pcm[k];
+        l->n++;
+    }
+    if (s->n_samples) {
+        i->covered = end * i->fps / s->rate_hz;
+        i->total = (end * i->fps + s->rate_hz - 1) / s->rate_hz;
+    }
+}
+
+/* 0 at -45 dB of full scale and below, 1 at -12 dB, about what vowels have. */
+static float energy_of(const struct instance *i, int64_t frame)
+{
+    if (frame < 0 || (size_t)frame >= i->cap_frames || !i->frames[frame].n)
         return 0;
-    p->phones = ac_realloc_array(p->phones, p->n_phones + sp->n_phones, sizeof *p->phones);
-    memcpy(p->phones + p->n_phones, sp->phones, sp->n_phones * sizeof *p->phones);
-    p->n_phones += sp->n_phones;
-    int64_t total = p->phones[p->n_phones - 1].end_us;
-    if (total < 0 || total > MAX_SENTENCE_US)
-        return ac_env_fail(p->env, AC_EINVAL, "phoneme times out of range (%lld us)", (long long)total);
-    p->n_frames = (size_t)((total * p->fps + 999999) / 1000000);
-    p->mouth = ac_realloc_array(p->mouth, p->n_frames + 1, sizeof *p->mouth);
-    p->stress = ac_realloc_array(p->stress, p->n_frames + 1, sizeof *p->stress);
-    ac_mouth_track(p->phones, p->n_phones, total, p->fps, p->mouth, p->stress, p->n_frames);
-    return 0;
+    double db = 10 * log10(i->frames[frame].sum / i->frames[frame].n / (32768.0 * 32768.0) + 1e-12);
+    double e = (db + 45) / 33;
+    return (float)(e < 0 ? 0 : e > 1 ? 1 : e);
 }
 
-/* Loudness of one frame, 0 at -45 dB of full scale and below, 1 at -12 dB and above. */
-static float loudness(double mean_square)
+static int64_t time_of(const struct instance *i, int64_t frame)
 {
-    double db = 10 * log10(mean_square / (32768.0 * 32768.0) + 1e-10);
-
-    return (float)fmin(fmax((db + 45) / 33, 0), 1);
+    return (2 * frame + 1) * 1000000 / (2 * i->fps);
 }
 
-static void end_energy_frame(struct phoneme *p)
+static int push_pose(struct instance *i, struct ac_sink *out)
 {
-    if (p->n_energy == p->cap_energy) {
-        p->cap_energy = p->cap_energy ? p->cap_energy * 2 : 64;
-        p->energy = ac_realloc_array(p->energy, p->cap_energy, sizeof *p->energy);
-    }
-    p->energy[p->n_energy++] = p->power_n ? loudness(p->power / (double)p->power_n) : 0;
-    p->power = 0;
-    p->power_n = 0;
-}
-
-static void add_sound(struct phoneme *p, const struct ac_speech *sp)
-{
-    if (sp->rate_hz != p->rate_hz) {
-        p->base_us = p->heard_us;
-        p->heard_samples = 0;
-        p->rate_hz = sp->rate_hz;
-    }
-    for (size_t i = 0; i < sp->n_samples; i++) {
-        int64_t t = p->base_us + (p->heard_samples + (int64_t)i) * 1000000 / sp->rate_hz;
-        if (t * p->fps >= (int64_t)(p->n_energy + 1) * 1000000)
-            end_energy_frame(p);
-        p->power += (double)sp->pcm[i] * sp->pcm[i];
-        p->power_n++;
-    }
-    p->heard_samples += (int64_t)sp->n_samples;
-    p->heard_us = p->base_us + p->heard_samples * 1000000 / sp->rate_hz;
-    if (p->power_n && p->heard_us * p->fps >= (int64_t)(p->n_energy + 1) * 1000000)
-        end_energy_frame(p);
-}
-
-static int push_pose(struct phoneme *p, struct ac_sink *out)
-{
-    size_t i = p->next++;
+    int64_t t = time_of(i, i->next);
+    struct ac_mouth_track track = {
+        .phones = i->phones,
+        .n = i->n_phones,
+        .complete = i->complete,
+        .rest_us = time_of(i, i->total - 1),
+        .frame_us = 1000000 / i->fps,
+    };
     struct ac_frame *f = ac_frame_new(AC_FRAME_POSE);
-    struct ac_pose *pose = &f->pose;
 
-    pose->speaking = true;
-    pose->emotion = p->emotion;
-    pose->energy = i < p->n_energy ? p->energy[i] : 0;
-    if (i < p->n_frames) {
-        struct ac_mouth *m = &pose->mouth;
-        *m = p->mouth[i];
-        /* louder is wider, a little; closed stays closed */
-        m->jaw = fminf(m->jaw * (float)p->cfg->strength * (0.88f + 0.24f * pose->energy), 1);
-        pose->stress = p->stress[i];
-    }
+    while (i->first < i->n_phones && i->phones[i->first].end_us <= t - AC_MOUTH_REACH_US)
+        i->first++;
+    float before = energy_of(i, i->next - 1), now = energy_of(i, i->next);
+    f->turn = i->turn;
+    ac_mouth_at(&track, i->first, t, (before + now) / 2, &f->pose.mouth);
+    f->pose.emotion = i->emotion;
+    f->pose.stress = ac_mouth_stress(&track, i->first, t);
+    f->pose.energy = now;
+    f->pose.speaking = true;
+    i->next++;
     return out->push(out, f);
 }
 
-/* Pushes the poses whose whole frame has been heard; with `all` the one that is cut short as well. */
-static int push_poses(struct phoneme *p, struct ac_sink *out, struct ac_cancel *cancel, bool all)
+/* Pushes all poses that can be known. */
+static int push_poses(struct instance *i, struct ac_sink *out, struct ac_cancel *cancel)
 {
-    int64_t frames = p->heard_us * p->fps / 1000000;
-    int err = 0;
+    int64_t known = i->n_phones ? i->phones[i->n_phones - 1].end_us : 0;
 
-    if (all)
-        frames = (p->heard_us * p->fps + 999999) / 1000000;
-    while (!err && (int64_t)p->next < frames)
-        err = ac_cancelled(cancel) ? AC_ECANCELED : push_pose(p, out);
-    return err;
+    while (i->next < (i->complete ? i->total : i->covered)) {
+        if (!i->complete && time_of(i, i->next) + AC_MOUTH_REACH_US > known)
+            return 0;
+        int err = ac_cancelled(cancel) ? AC_ECANCELED : push_pose(i, out);
+        if (err)
+            return err;
+    }
+    return 0;
 }
 
-static int phoneme_process(void *inst, const struct ac_frame *in, struct ac_sink *out,
-                           struct ac_cancel *cancel)
+static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *cancel)
 {
-    struct phoneme *p = inst;
+    struct instance *i = inst;
     int err;
 
     if (!in) {
-        if (p->power_n)
-            end_energy_frame(p);
-        err = push_poses(p, out, cancel, true);
-        phoneme_reset(p);
+        i->complete = true;
+        err = push_poses(i, out, cancel);
+        reset(i);
         return err;
     }
-    const struct ac_speech *sp = &in->speech;
-    if (!sp->phones_known)
-        return ac_env_fail(p->env, AC_ENOTSUP,
-                           "this voice gives no phoneme times; use a lip-sync engine that listens");
-    if (sp->n_samples && (sp->rate_hz < 4000 || sp->rate_hz > 192000))
-        return ac_env_fail(p->env, AC_EINVAL, "a sample rate of %d Hz is out of range", sp->rate_hz);
-    p->emotion = sp->emotion;
-    err = add_phones(p, sp);
-    if (err)
-        return err;
-    add_sound(p, sp);
-    return push_poses(p, out, cancel, false);
+    const struct ac_speech *s = &in->speech;
+    if (!s->phones_known)
+        return ac_env_fail(i->env, AC_ENOTSUP,
+                           "the speech has no phoneme times: lip sync 'phoneme' needs a speech "
+                           "engine that gives them (flite, espeak)");
+    if (s->n_samples && s->rate_hz <= 0)
+        return ac_env_fail(i->env, AC_EINVAL, "a piece of speech has no sample rate");
+    if (i->complete)
+        reset(i); /* the sentence before was ended by its last piece */
+    i->emotion = s->emotion;
+    i->turn = in->turn;
+    take_phones(i, s);
+    if (s->n_samples)
+        take_sound(i, s);
+    i->complete = s->last;
+    return push_poses(i, out, cancel);
 }
 
 const struct ac_handler_info ac_handler_lipsync_phoneme = {
     .name = "phoneme",
-    .help = "Lips from the phoneme times that flite and eSpeak NG give.",
+    .help = "mouth shapes from the phoneme times of the speech engine, with coarticulation",
     .stage = AC_STAGE_LIPSYNC,
     .in = AC_FRAME_SPEECH,
     .out = AC_FRAME_POSE,
-    .cfg_size = sizeof(struct phoneme_config),
-    .inst_size = sizeof(struct phoneme),
-    .options = options,
-    .open = phoneme_open,
-    .close = phoneme_reset,
-    .process = phoneme_process,
-    .reset = phoneme_reset,
+    .inst_size = sizeof(struct instance),
+    .open = open_instance,
+    .close = close_instance,
+    .process = process,
+    .reset = reset,
 };
