@@ -179,8 +179,11 @@ int program_run(struct program *p, const char *const *args)
 
 int program_stop(struct program *p, int sig)
 {
-    kill(p->pid, sig);
-    int status = wait_for(p, 20000);
+    int status = -1;
+    if (p->pid > 0) {
+        kill(p->pid, sig);
+        status = wait_for(p, 20000);
+    }
     unlink(p->log_path);
     return status;
 }

@@ -216,7 +216,7 @@ static void test_vanishing(void **state)
             expect(&c, "video_chunk_meta", 0);
         ws_drop(&c);
     }
-    for (int i = 0; i < 500 && status_number("sessions"); i++)
+    for (int i = 0; i < 500 && (status_number("sessions") || status_number("talking")); i++)
         ac_sleep_us(20000);
     assert_int_equal(status_number("sessions"), 0);
     assert_int_equal(status_number("talking"), 0);
