@@ -12,6 +12,7 @@
 #include <libavformat/avformat.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,15 +54,13 @@ static void redirect(const char *name, int flags, int to)
     close(fd);
 }
 
-/* Runs the program with args (after the program's name, NULL-terminated) and these bytes as standard input.
+/* Starts the program with args (after the program's name, NULL-terminated) and these bytes as standard input.
  */
-static struct run run_with(const char *const *args, const char *input, size_t input_len)
+static pid_t start(const char *const *args, const char *input, size_t input_len)
 {
     const char *bin = getenv("AVATAR_CHAT_BIN");
     const char *argv[24] = {"avatar-chat"};
     size_t n = 1;
-    int wstatus;
-    struct run r;
 
     assert_non_null(bin);
     while (*args && n < 23)
@@ -76,6 +75,16 @@ static struct run run_with(const char *const *args, const char *input, size_t in
         execv(bin ? bin : "", (char **)argv);
         _exit(121);
     }
+    return pid;
+}
+
+/* Waits for its end. */
+static struct run finish(pid_t pid)
+{
+    struct run r;
+    int wstatus;
+    size_t n;
+
     assert_int_equal(waitpid(pid, &wstatus, 0), pid);
     r.status = WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : -1;
     assert_int_equal(ac_read_file("stdout", 64 << 20, &r.out, &r.out_len), 0);
@@ -83,6 +92,11 @@ static struct run run_with(const char *const *args, const char *input, size_t in
     if (strstr(r.err, "Sanitizer") || strstr(r.err, "runtime error:"))
         fail_msg("%s", r.err);
     return r;
+}
+
+static struct run run_with(const char *const *args, const char *input, size_t input_len)
+{
+    return finish(start(args, input, input_len));
 }
 
 static void run_free(struct run *r)
@@ -315,7 +329,7 @@ static void test_unwritable(void **state)
     r = run_with((const char *[]){"say", "-o", ".", "hi", NULL}, "", 0);
     expect(&r, 1, NULL, "cannot write '.': it is a folder");
     run_free(&r);
-    r = run_with((const char *[]){"say", "-o", "/dev/full", "hi", NULL}, "", 0);
+    r = run_with((const char *[]){"say", "--size", "128", "-o", "/dev/full", "hi", NULL}, "", 0);
     expect(&r, 1, NULL, "cannot write '/dev/full': No space left on device");
     run_free(&r);
 }
@@ -428,6 +442,26 @@ static void test_keeps_old_file(void **state)
     expect_no_file("old.mp4.part");
 }
 
+/* The first signal ends it in order: no half file stays. */
+static void test_interrupted(void **state)
+{
+    char text[3600]; /* three minutes of speech: time enough to be interrupted in */
+    struct stat st;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = "words words words done. "[i % 24];
+    pid_t pid = start((const char *[]){"say", "--size", "256", "-o", "stopped.mp4", NULL}, text, sizeof text);
+    for (int i = 0; i < 30000 && (stat("stopped.mp4.part", &st) != 0 || st.st_size == 0); i++)
+        usleep(2000); /* until it writes */
+    assert_int_equal(kill(pid, SIGINT), 0);
+    struct run r = finish(pid);
+    expect(&r, 1, NULL, "interrupted; nothing was written");
+    run_free(&r);
+    expect_no_file("stopped.mp4");
+    expect_no_file("stopped.mp4.part");
+}
+
 static void test_doctor(void **state)
 {
     json_error_t error;
@@ -438,7 +472,8 @@ static void test_doctor(void **state)
     expect(&r, 0, "Everything that is needed is there.", NULL);
     expect(&r, 0, "tts.flite", NULL);
     run_free(&r);
-    r = run_with((const char *[]){"doctor", "--json", "--set=server.port=0", NULL}, "", 0);
+    r = run_with(
+        (const char *[]){"doctor", "--json", "--set=video.width=128", "--set=video.height=128", NULL}, "", 0);
     expect(&r, 0, NULL, NULL);
     json_t *root = json_loads(r.out, 0, &error);
     assert_non_null(root);
@@ -490,7 +525,7 @@ int main(void)
         cmocka_unit_test(test_long_text),   cmocka_unit_test(test_bad_choices),
         cmocka_unit_test(test_unwritable),  cmocka_unit_test(test_say),
         cmocka_unit_test(test_ssml),        cmocka_unit_test(test_keeps_old_file),
-        cmocka_unit_test(test_doctor),
+        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_doctor),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
