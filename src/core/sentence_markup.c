@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -345,7 +346,7 @@ static bool step_tag(struct markup *m)
         return pass(m, 1);
     if (!closing && !empty && listed(name, whole)) {
         m->skip = SKIP_TAG;
-        strcpy(m->skip_tag, name);
+        snprintf(m->skip_tag, sizeof m->skip_tag, "%.15s", name);
         emit(m, EV_BREAK);
     } else if (listed(name, blocks) || listed(name, whole)) {
         emit(m, EV_BREAK);

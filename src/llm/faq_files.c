@@ -68,10 +68,15 @@ static void files_free(struct files *files)
     free(files->p);
 }
 
-static uint64_t mix(uint64_t h, const void *data, size_t n)
+static uint64_t mix_byte(uint64_t h, unsigned char byte)
 {
-    for (size_t i = 0; i < n; i++) /* FNV-1a */
-        h = (h ^ ((const unsigned char *)data)[i]) * 0x100000001B3;
+    return (h ^ byte) * 0x100000001B3; /* FNV-1a */
+}
+
+static uint64_t mix_number(uint64_t h, int64_t v)
+{
+    for (int i = 0; i < 64; i += 8)
+        h = mix_byte(h, (unsigned char)((uint64_t)v >> i));
     return h;
 }
 
@@ -81,9 +86,12 @@ uint64_t ac_faq_files_print(char *const *dirs, size_t n_dirs)
     uint64_t h = 0xCBF29CE484222325;
     for (size_t i = 0; i < files.n; i++) {
         const struct file *f = &files.p[i];
-        int64_t facts[] = {f->st.st_size, f->st.st_mtim.tv_sec, f->st.st_mtim.tv_nsec, (int64_t)f->st.st_ino};
-        h = mix(h, f->path, strlen(f->path) + 1);
-        h = mix(h, facts, sizeof facts);
+        for (const char *c = f->path; *c; c++)
+            h = mix_byte(h, (unsigned char)*c);
+        h = mix_number(h, f->st.st_size);
+        h = mix_number(h, f->st.st_mtim.tv_sec);
+        h = mix_number(h, f->st.st_mtim.tv_nsec);
+        h = mix_number(h, (int64_t)f->st.st_ino);
     }
     files_free(&files);
     return h ? h : 1;
