@@ -191,6 +191,7 @@ void ac_mouth_at(const struct ac_mouth_track *k, size_t first, int64_t t_us, flo
     float end = finale(k, t_us, CONTACT_MS);
 
     blend(k, first, t_us, v);
+    a *= k->strength;
     float free = a * (1 - press); /* closed lips leave nothing of the opening */
     float open = free * (0.7f + 0.35f * clampf(energy, 0, 1)) * (1 - 0.5f * bite);
     *mouth = (struct ac_mouth){

@@ -19,6 +19,7 @@ struct ac_mouth_track {
     bool complete;    /* no more phones follow */
     int64_t rest_us;  /* complete: time of the last pose, where the mouth is at rest */
     int64_t frame_us; /* time between poses */
+    float strength;   /* how far the mouth moves, 1 = natural */
 };
 
 /*

@@ -16,6 +16,16 @@
 
 enum { DEFAULT_FPS = 25 };
 
+struct config {
+    double strength;
+};
+
+static const struct ac_option options[] = {
+    AC_OPTION_FLOAT(struct config, strength, "strength", "1.0", 0.3, 1.5, 0,
+                    "How far the mouth moves: 1 is natural, more is easier to read from a distance."),
+    AC_OPTIONS_END,
+};
+
 struct loudness {
     double sum;
     uint32_t n;
@@ -23,6 +33,7 @@ struct loudness {
 
 struct instance {
     struct ac_env *env;
+    float strength;
     int fps;
     /* the sentence */
     struct ac_phone *phones;
@@ -42,9 +53,11 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
     struct instance *i = inst;
 
     (void)model;
-    (void)cfg;
     i->env = env;
-    i->fps = env->prefs.fps > 0 ? env->prefs.fps : DEFAULT_FPS;
+    i->strength = (float)((const struct config *)cfg)->strength;
+    i->fps = env->prefs.fps ? env->prefs.fps : DEFAULT_FPS;
+    if (i->fps < 5 || i->fps > 120)
+        return ac_env_fail(env, AC_EINVAL, "%d frames a second: 5 to 120 are possible", i->fps);
     return 0;
 }
 
@@ -130,6 +143,7 @@ static int push_pose(struct instance *i, struct ac_sink *out)
         .complete = i->complete,
         .rest_us = time_of(i, i->total - 1),
         .frame_us = 1000000 / i->fps,
+        .strength = i->strength,
     };
     struct ac_frame *f = ac_frame_new(AC_FRAME_POSE);
 
@@ -196,7 +210,9 @@ const struct ac_handler_info ac_handler_lipsync_phoneme = {
     .stage = AC_STAGE_LIPSYNC,
     .in = AC_FRAME_SPEECH,
     .out = AC_FRAME_POSE,
+    .cfg_size = sizeof(struct config),
     .inst_size = sizeof(struct instance),
+    .options = options,
     .open = open_instance,
     .close = close_instance,
     .process = process,
