@@ -78,10 +78,13 @@ static int16_t sixteenth(float texels)
     return (int16_t)fminf(fmaxf(texels * 16, -32000), 32000);
 }
 
-static void fill_columns(struct eye *e, const struct ac_char_patch *p, float lid, float low_lid)
+static void fill_columns(struct eye *e, const struct ac_char_patch *p, const struct ac_char_contour *edge,
+                         float lid, float low_lid)
 {
     const float *open = p->line[AC_CHAR_EYE_OPEN], *closed = p->line[AC_CHAR_EYE_CLOSED];
     const float *low = p->line[AC_CHAR_EYE_LOW], *crease = p->line[AC_CHAR_EYE_CREASE];
+
+    float first = (edge->x[0] - p->box.x) * p->texels, last = (edge->x[edge->n - 1] - p->box.x) * p->texels;
 
     for (int x = 0; x < p->w; x++) {
         float raised = low[x] + (closed[x] - low[x]) * 0.55f * low_lid;
@@ -89,6 +92,8 @@ static void fill_columns(struct eye *e, const struct ac_char_patch *p, float lid
         float bottom = raised + (closed[x] - raised) * fmaxf(lid, 0);
         if (top > bottom)
             top = bottom;
+        if ((float)x < first || (float)x > last) /* beyond the corners there is no opening */
+            bottom = top;
         float fold = fminf(crease[x] + fminf(lid, 0) * -0.3f * (open[x] - closed[x]), top - 1);
         e->top[x] = sixteenth(top);
         e->low[x] = sixteenth(bottom);
@@ -118,6 +123,7 @@ void ac_char_eye_draw(struct ac_picture *pic, const struct ac_char_sheet *s, int
     e.dark = ac_char_texel_rgb(0x2a1512);
     for (int i = 0; i < SHADOWS; i++)
         e.shadow[i] = (uint8_t)(150 * expf(-(float)i / (4.5f * p->texels)));
-    fill_columns(&e, p, fminf(fmaxf(lid, -0.4f), 1), fminf(fmaxf(face->low_lid, 0), 1));
+    fill_columns(&e, p, &s->rig->eye[side].open, fminf(fmaxf(lid, -0.4f), 1),
+                 fminf(fmaxf(face->low_lid, 0), 1));
     ac_char_tile_draw(pic, p, at, shade_row, &e);
 }

@@ -11,7 +11,7 @@
 #define CLONES
 #endif
 
-enum { LANES = 16, MAX_NODES = AC_CHAR_MAX_SIDE / AC_CHAR_CELL + 3 };
+enum { LANES = 16, PAD_CELLS = AC_CHAR_PAD / AC_CHAR_CELL, MAX_NODES = AC_CHAR_MAX_SIDE / AC_CHAR_CELL + 3 };
 
 typedef int16_t vec_i16 __attribute__((vector_size(2 * LANES)));
 typedef uint8_t vec_u8 __attribute__((vector_size(LANES)));
@@ -66,6 +66,17 @@ CLONES static void row_pass(uint8_t *dst, const uint8_t *src, int step, const in
         INTERPOLATE(dst + c * width, src + c * width, step, d[c], d[c + 1], width_log2);
 }
 
+/* The pad at one side of a row, displaced like the row's end. */
+static void beside(uint8_t *dst, const uint8_t *src, int step, int16_t d, int width_log2)
+{
+    const int16_t same[PAD_CELLS + 1] = {d, d, d, d};
+
+    if (d == 0)
+        memcpy(dst, src, (size_t)PAD_CELLS << width_log2);
+    else
+        row_pass(dst, src, step, same, PAD_CELLS, width_log2);
+}
+
 /* The displacements of one row, t of 1 << cell_log2 rows from the nodes a to the nodes b. */
 CLONES static void lerp_nodes(int16_t *restrict out, const int16_t *restrict a, const int16_t *restrict b,
                               int n, int t, int cell_log2, int shift)
@@ -95,9 +106,9 @@ void ac_char_warp(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stri
         int n = end - first, t = y % cell, x0 = first * cell, x1 = end * cell < width ? end * cell : width;
         lerp_nodes(dx, ax, ax + grid->cols, n + 1, t, cell_log2, shift);
         lerp_nodes(dy, ay, ay + grid->cols, n + 1, t, cell_log2, shift);
-        memcpy(mid + x0 - pad, in + x0 - pad, (size_t)pad);
+        beside(mid + x0 - pad, in + x0 - pad, src_stride, dy[0], cell_log2);
         row_pass(mid + x0, in + x0, src_stride, dy, n, cell_log2);
-        memcpy(mid + end * cell, in + end * cell, (size_t)pad);
+        beside(mid + end * cell, in + end * cell, src_stride, dy[n], cell_log2);
         row_pass(line, mid + x0, 1, dx, n, cell_log2);
         memcpy(out, in, (size_t)x0);
         memcpy(out + x0, line, (size_t)(x1 - x0));
