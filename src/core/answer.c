@@ -56,7 +56,9 @@ struct text_sink {
     struct ac_answer *a;
     struct question *q;
     struct ac_splitter *splitter;
-    struct ac_str text;
+    struct ac_shown shown; /* takes the emotion tags out of what is shown */
+    struct ac_str text;    /* the answer as it is shown */
+    size_t received;       /* bytes from the engine */
     char lang[16];
     uint32_t seq;
 };
@@ -78,25 +80,38 @@ static void give_sentences(struct text_sink *t)
     }
 }
 
+/* Gives what the answer grew by since it was `before` bytes long to the sink. */
+static int show(struct text_sink *t, size_t before)
+{
+    struct ac_answer *a = t->a;
+    int err = 0;
+
+    if (t->text.len == before)
+        return 0;
+    pthread_mutex_lock(&a->sink_lock);
+    if (a->current == t->q)
+        a->sink.chunk(a->sink.arg, t->q->turn, t->text.p + before, t->text.len - before);
+    else
+        err = AC_ECANCELED;
+    pthread_mutex_unlock(&a->sink_lock);
+    return err;
+}
+
 static int push_text(struct ac_sink *sink, struct ac_frame *f)
 {
     struct text_sink *t = (struct text_sink *)sink;
-    struct ac_answer *a = t->a;
     size_t len = f->text.text ? strlen(f->text.text) : 0;
     int err = ac_cancelled(t->q->cancel) ? AC_ECANCELED : 0;
 
-    if (!err && t->text.len + len > AC_ANSWER_MAX_BYTES)
+    if (!err && t->received + len > AC_ANSWER_MAX_BYTES)
         err = AC_ELIMIT;
     if (!err && len) {
-        ac_str_add_n(&t->text, f->text.text, len);
+        t->received += len;
         if (f->text.lang[0])
             snprintf(t->lang, sizeof t->lang, "%s", f->text.lang);
-        pthread_mutex_lock(&a->sink_lock);
-        if (a->current == t->q)
-            a->sink.chunk(a->sink.arg, t->q->turn, f->text.text, len);
-        else
-            err = AC_ECANCELED;
-        pthread_mutex_unlock(&a->sink_lock);
+        size_t before = t->text.len;
+        ac_shown_feed(&t->shown, f->text.text, len, &t->text);
+        err = show(t, before);
         ac_splitter_feed(t->splitter, f->text.text, len);
         give_sentences(t);
     }
@@ -143,7 +158,7 @@ static int run_engines(struct ac_answer *a, struct text_sink *out, char *reason)
     snprintf(reason, REASON, "no language model is configured (llm.use)");
     for (size_t i = 0; i < n && i < MAX_ENGINES; i++) {
         err = run_engine(a, i, list[i], out, reason);
-        if (!err || err == AC_ECANCELED || out->text.len)
+        if (!err || err == AC_ECANCELED || out->received)
             break;
         ac_log_warn("answer", "engine_failed", AC_S("engine", list[i]->name), AC_S("error", ac_err_name(err)),
                     AC_S("reason", reason));
@@ -191,6 +206,9 @@ static void answer_task(void *arg)
     struct text_sink out = {.sink = {push_text}, .a = a, .q = q, .splitter = ac_splitter_new(&split)};
     int err = run_engines(a, &out, reason);
     if (err != AC_ECANCELED) {
+        size_t before = out.text.len;
+        ac_shown_finish(&out.shown, &out.text);
+        show(&out, before);
         ac_splitter_finish(out.splitter);
         give_sentences(&out);
     }

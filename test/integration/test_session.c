@@ -114,6 +114,25 @@ static void test_turn(void **state)
     world_close(&w);
 }
 
+/* An emotion tag moves the face and is neither shown nor spoken. */
+static void test_emotion_tag(void **state)
+{
+    struct world w;
+    struct fake_client c;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    fake_client_open(&c, w.hub, "one");
+    ask(&c, "echo [happy] Glad to see you. [sad] Bye [now].");
+    wait_done(&c, 0);
+    assert_string_equal(fake_string(&c.messages[fake_client_wait(&c, "text_done", 0)], "text"),
+                        "Glad to see you. Bye [now].");
+    assert_string_equal(fake_string(&c.messages[fake_client_wait(&c, "sentence", 0)], "text"),
+                        "Glad to see you.");
+    fake_client_close(&c);
+    world_close(&w);
+}
+
 static void test_clips(void **state)
 {
     struct world w;
@@ -440,12 +459,13 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_turn),          cmocka_unit_test(test_clips),
-        cmocka_unit_test(test_fallback),      cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_new_question),  cmocka_unit_test(test_stuck),
-        cmocka_unit_test(test_flood),         cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_gone_reader),   cmocka_unit_test(test_bad_messages),
-        cmocka_unit_test(test_session_limit), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_turn),         cmocka_unit_test(test_clips),
+        cmocka_unit_test(test_emotion_tag),  cmocka_unit_test(test_fallback),
+        cmocka_unit_test(test_interrupt),    cmocka_unit_test(test_new_question),
+        cmocka_unit_test(test_stuck),        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_slow_reader),  cmocka_unit_test(test_gone_reader),
+        cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_session_limit),
+        cmocka_unit_test(test_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
