@@ -20,7 +20,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { MAX_ENGINES = 8, REASON_SIZE = 256, GAP_FRAMES = 4 /* rest between sentences */ };
+enum { MAX_ENGINES = 8, REASON_SIZE = 256 };
 
 /* One sentence on its way. Owned by its turn's list. */
 struct utterance {
@@ -69,6 +69,7 @@ struct render {
     int64_t pcm_in;           /* samples of cur so far */
     struct ac_pose *poses;    /* of cur, not yet drawn: [pose_at, n_poses) */
     size_t n_poses, cap_poses, pose_at;
+    size_t relax; /* of cur's last frames: the face is neutral again, for the idle picture that follows */
     struct ac_frame *picture;
     bool first_fragment; /* of cur */
 

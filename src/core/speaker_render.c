@@ -55,8 +55,8 @@ static int draw(struct ac_speaker *sp, struct render *r, struct ac_instance *ava
     pose->pose.frame = r->frames;
     pose->pose.idle_us = idle_phase(r, r->frames, fps);
     pose->pose.emotion = r->cur->sentence.emotion;
-    if (r->complete && r->pose_at > r->n_poses - GAP_FRAMES)
-        pose->pose.emotion = AC_EMOTION_NEUTRAL; /* the face relaxes before the picture is handed back */
+    if (r->complete && r->pose_at > r->n_poses - r->relax)
+        pose->pose.emotion = AC_EMOTION_NEUTRAL;
     return timed_process(sp, &sp->render_busy_us, r->turn, avatar, pose, &out.sink);
 }
 
@@ -270,6 +270,7 @@ static void begin_sentence(struct render *r, struct utterance *u)
 {
     r->cur = u;
     r->announced = r->complete = false;
+    r->relax = 0;
     r->pcm_in = 0;
     r->n_poses = r->pose_at = 0;
     r->clip_frames = 0;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum {
+    GAP_FRAMES = 4,   /* rest between sentences */
     TAIL_FRAMES = 10, /* rest after the last sentence: the avatar is back in its idle motion */
     MAX_POSES = 25 * 60 * 10,
 };
@@ -150,7 +151,9 @@ static int complete_sentence(struct ac_speaker *sp, struct render *r, char *reas
     if (err)
         return err;
     if (r->announced) {
-        int rests = render_is_last(sp, r) ? TAIL_FRAMES : GAP_FRAMES;
+        bool last = render_is_last(sp, r);
+        int rests = last ? TAIL_FRAMES : GAP_FRAMES;
+        r->relax = last ? TAIL_FRAMES : 0;
         while (frame_samples((int64_t)r->n_poses, fps) < r->pcm_in)
             add_pose(r, &rest);
         for (int i = 0; i < rests; i++)
