@@ -82,11 +82,11 @@ static void test_questions(void **state)
         bool clip;
     } cases[] = {
         {"{\"type\":\"hello\",\"language\":\"en\"}",
-         "{\"type\":\"text\",\"text\":\"What can you do?\",\"idle_ms\":4000}", false},
-        {"{\"type\":\"hello\",\"language\":\"zh-CN\"}",
-         "{\"type\":\"text\",\"data\":{\"text\":\"你能做什么？\"}}", false},
+         "{\"type\":\"text\",\"text\":\"Hello\",\"idle_ms\":4000}", false},
+        {"{\"type\":\"hello\",\"language\":\"zh-CN\"}", "{\"type\":\"text\",\"data\":{\"text\":\"你好\"}}",
+         false},
         {"{\"type\":\"config\",\"delivery\":\"clip\",\"language\":\"auto\"}",
-         "{\"type\":\"text\",\"text\":\"Hello\"}", true},
+         "{\"type\":\"text\",\"text\":\"What can you do?\"}", true},
     };
     struct ws_client c;
     open_client(&c, program.port, "/ws/questions");
