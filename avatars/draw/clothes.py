@@ -40,7 +40,7 @@ def shirt(s, p):
         bx, by = p.flap[6]
         g = across(s, side, ax, ay - 30, bx, by, [(0, lit if side < 0 else mix(lit, plain, 0.6), 1), (1, plain if side < 0 else mix(plain, shaded, 0.7), 1)])
         inner = [(x + 6, y) for x, y in p.flap[1:4]]
-        return (f'<path d="{flap}" fill="{mix(fold, "#000000", 0.35)}" opacity="0.5" transform="translate({2 if side < 0 else 4} 6)" {s.blur(4)}/>'
+        return (f'<path d="{flap}" fill="{mix(fold, "#000000", 0.35)}" fill-opacity="0.5" transform="translate({2 if side < 0 else 4} 6)" {s.blur(4)}/>'
                 f'<path d="{flap}" fill="{g}" stroke="{shaded}" stroke-width="1" stroke-linejoin="round"/>'
                 + s.soft(m([(ax + 4, ay - 30), (ax + 12, ay + 20), (ax + 40, ay + 80), (ax + 24, ay + 70), (ax + 4, ay + 20)]), fold, 0.45, 5)
                 + s.line(m([p.flap[9], p.flap[8], p.flap[7], p.flap[6]]), fold, 1.6, 0.5, 0.8)
@@ -56,16 +56,17 @@ def jacket(s, p):
         coat = m(p.coat)
         clip = s.clip(d(coat))
         g = across(s, side, 120, 880, 460, 1080, [(0, hi if side < 0 else mix(mid, hi, 0.25), 1), (0.45, mid, 1), (1, lo, 1)])
-        out = [f'<path d="{d(coat)}" fill="{g}"/><g {clip}>',
+        folds = [
                s.soft(m([(190, 905), (250, 960), (262, 1060), (230, 1080), (180, 1000)]), lo, 0.55, 14),
                s.soft(m([(110, 955), (170, 1010), (190, 1090), (150, 1090), (100, 1020)]), hi, 0.45 if side < 0 else 0.25, 14),
                s.soft(m([(230, 890), (320, 862), (392, 836), (370, 870), (290, 896)]), hi, 0.5 if side < 0 else 0.3, 9),
                s.soft(m([(270, 940), (310, 1000), (330, 1080), (300, 1090), (262, 1000)]), lo, 0.4, 12),
-               s.line(m([(176, 930), (206, 1000), (214, 1090)]), lo, 5, 0.7, 3), "</g>"]
+               s.line(m([(176, 930), (206, 1000), (214, 1090)]), lo, 5, 0.7, 3)]
+        out = [f'<path d="{d(coat)}" fill="{g}"/><g {clip}>' + s.merge(folds) + "</g>"]
         lapel = polygon(m(p.lapel))
         n = next(i for i, (x, y) in enumerate(p.lapel) if x == min(q[0] for q in p.lapel))  # the notch's outer point
         g = across(s, side, 330, 880, 470, 1060, [(0, mix(mid, hi, 0.7 if side < 0 else 0.3), 1), (1, mix(mid, lo, 0.4), 1)])
-        out += [f'<path d="{lapel}" fill="{dark}" opacity="0.5" transform="translate(-3 6)" {s.blur(5)}/>',
+        out += [f'<path d="{lapel}" fill="{dark}" fill-opacity="0.5" transform="translate(-3 6)" {s.blur(5)}/>',
                 f'<path d="{lapel}" fill="{g}" stroke="{lo}" stroke-width="1.2" stroke-linejoin="round"/>',
                 s.line(m(p.lapel[:-7:-1]), hi, 2.4, 0.6, 0.9),
                 s.line(m([p.lapel[n], p.lapel[n + 1]]), dark, 2.4, 0.9, 0.7)]

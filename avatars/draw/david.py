@@ -27,7 +27,7 @@ class David:
     eye_crease = [(44, 427), (51, 415), (64, 404), (83, 398), (103, 398), (123, 404), (142, 418)]
     iris = (91, 421, 18.6)
     iris_colours = ("#a9bfc6", "#5d7d8c", "#22323c")
-    sclera = ("#f4eeea", "#e2d3ca", "#b0968a")
+    sclera = ("#f0e8e3", "#dfcfc6", "#ab9084")
     lash = {"line": 2.8, "wing": 0, "count": 18, "length": 6, "lower": 3, "lower_count": 7}
     lash_colour = "#2a1a13"
     lid_tint, lid_force, crease_force = "#b57b62", 0.35, 0.55
@@ -71,7 +71,7 @@ class David:
             if inside_lips or cheek or (side < 14 and py < 590):
                 continue
             dots.append(f"M{x:.0f} {py:.0f}l{(x - 512) / 190:.1f} {1.2 + rng.random():.1f}")
-        o.append(f'<path d="{"".join(dots)}" stroke="#3c2a22" stroke-width="0.9" opacity="0.22" fill="none"/>')
+        o.append(f'<path d="{"".join(dots)}" stroke="#3c2a22" stroke-width="0.9" stroke-opacity="0.22" fill="none"/>')
         return o
 
     def hair_back(self, s, rng):
@@ -85,7 +85,7 @@ class David:
         outline = [(338, 438), (322, 436), (317, 400), (312, 350), (310, 290), (322, 226), (346, 180), (398, 134), (462, 102), (540, 90), (616, 102), (676, 140), (708, 206),
                    (716, 280), (712, 350), (707, 400), (702, 436), (686, 438), (684, 400), (682, 352), (676, 308), (656, 268), (630, 246), (590, 240), (540, 236), (484, 238),
                    (430, 246), (388, 258), (366, 286), (356, 322), (348, 366), (344, 404)]
-        g = s.linear(0, 90, 0, 440, [(0, h["mid"], 1), (0.35, mix(h["mid"], h["dark"], 0.3), 1), (0.62, h["dark"], 1), (0.86, h["dark"], 0.8), (1, h["dark"], 0)])
+        g = s.linear(0, 90, 0, 440, [(0, h["mid"], 1), (0.35, mix(h["mid"], h["dark"], 0.15), 1), (0.45, mix(h["mid"], h["light"], 0.12), 1), (0.62, h["dark"], 1), (0.86, h["dark"], 0.8), (1, h["dark"], 0)])
         clip = s.clip(d(outline))
         out = [s.soft(outline, h["dark"], 0.5, 5), f'<path d="{d(outline)}" fill="{g}"/>', f"<g {clip}>"]
         top = [[(352, 306), (328, 256), (330, 206), (354, 170)], [(372, 276), (346, 222), (364, 168), (412, 126)], [(404, 254), (384, 192), (412, 138), (472, 98)],
@@ -109,9 +109,13 @@ class David:
             for n in range(5):
                 t0 = n * 0.17
                 out.append(comb(rng, guides, 26, [fade, dark, dark], (1, 2.6), (0.35, 0.8), 3, ends=(t0, min(1, t0 + 0.42)), points=4))
-        # along the hairline: roots that stand out of the skin, and loose tips on the crown
-        roots = [[(g[0][0] + 0, g[0][1] + 5), (g[0][0] * 0.6 + g[1][0] * 0.4, g[0][1] * 0.6 + g[1][1] * 0.4), g[1]] for g in top]
-        out.append(comb(rng, roots, 120, [h["dark"], h["mid"]], (1, 2.6), (0.3, 0.75), 5, points=4))
+        # along the hairline: roots that stand in the skin and leave gaps
+        roots = [[(g[0][0] * 1.0, g[0][1] + 9), (g[0][0] * 0.7 + g[1][0] * 0.3, g[0][1] * 0.7 + g[1][1] * 0.3 + 4), g[1]] for g in top]
+        out.append(comb(rng, roots, 130, [mix(h["dark"], h["mid"], 0.4), h["mid"]], (1, 2.4), (0.35, 0.75), 5, points=4))
+        short = [[(g[0][0] + (512 - g[0][0]) * 0.02, g[0][1] + 13), (g[0][0] * 0.9 + g[1][0] * 0.1, g[0][1] * 0.9 + g[1][1] * 0.1 + 5),
+                  (g[0][0] * 0.72 + g[1][0] * 0.28, g[0][1] * 0.72 + g[1][1] * 0.28)] for g in top]
+        out.append(comb(rng, short, 150, [h["mid"], mix(h["mid"], self.deep, 0.4)], (0.9, 1.8), (0.25, 0.6), 7, points=4))
+        out.append(comb(rng, top, 60, [mix(h["light"], h["mid"], 0.4)], (2, 4.5), (0.25, 0.5), 6, ends=(0.0, 0.42)))
         tips = [[g[2], (g[3][0] * 1.0, g[3][1] + 2), (g[3][0] + (g[3][0] - g[2][0]) * 0.25, g[3][1] + (g[3][1] - g[2][1]) * 0.22)] for g in top[1:-1]]
         out.append(comb(rng, tips, 60, [h["mid"], h["dark"]], (1, 3), (0.4, 0.8), 5, points=4))
         s.layer("hair_front", *out)

@@ -53,8 +53,7 @@ def neck(s, p):
     c = p.chin + p.raised
     cast = [(CX - w - 30, c - 80), (CX - 60, c - 40), (CX + 60, c - 40), (CX + w + 30, c - 80), (CX + w + 24, c + 50), (CX + w - 20, c + 62),
             (CX + 40, c + 66), (CX - 40, c + 50), (CX - w + 10, c + 20), (CX - w - 30, c + 10)]
-    out = [f'<path d="{d(pts)}" fill="{g}"/><g {clip}>',
-           s.soft(cast, p.deep, 0.70, 14),
+    out = [s.soft(cast, p.deep, 0.70, 14),
            s.soft([(CX - w - 10, c - 60), (CX - w + 40, c - 30), (CX - 50, c + 6), (CX + 50, c + 6), (CX + w - 30, c - 30), (CX + w + 10, c - 60),
                    (CX, c - 120)], p.dark, 0.52, 10)]
     # muscles that run from behind the ears to the pit of the neck, the pit, the collar bones
@@ -69,8 +68,8 @@ def neck(s, p):
                 s.soft([(sx(side, 26), 880), (sx(side, 80), 866), (sx(side, 160), 856), (sx(side, 240), 860), (sx(side, 150), 869),
                         (sx(side, 70), 880)], p.light, 0.55 / k, 5)]
     out += [s.spot(CX, 893, 26, 22, p.deep, 0.55), s.spot(CX - 6, 960, 120, 70, p.light, 0.35),
-            s.spot(CX - 30, 800, 30, 60, p.light, 0.28), "</g>"]
-    return "\n".join(out)
+            s.spot(CX - 30, 800, 30, 60, p.light, 0.28)]
+    return f'<path d="{d(pts)}" fill="{g}"/><g {clip}>' + s.merge(out) + "</g>"
 
 
 def head(s, p):
@@ -80,7 +79,7 @@ def head(s, p):
     g = s.linear(330, 260, 700, 640, [(0, mix(p.skin, p.light, 0.55), 1), (0.4, p.skin, 1), (0.75, mix(p.skin, p.shade, 0.38), 1),
                                       (1, mix(p.skin, p.shade, 0.8), 1)])
     chin, ey = p.chin, p.eye_y
-    o = [f'<path d="{d(pts)}" fill="{g}"/><g {clip}>']
+    o = []
     # the turning away of the sides, more on the side away from the light
     for side, k in ((-1, 0.62), (1, 1.0)):
         o += [s.soft([(sx(side, 225), 240), (sx(side, 176), 330), (sx(side, 178), 430), (sx(side, 160), 540), (sx(side, 112), 634),
@@ -91,8 +90,8 @@ def head(s, p):
               s.soft([(sx(side, 185), 486), (sx(side, 140), 520), (sx(side, 108), 566), (sx(side, 118), 610), (sx(side, 160), 570)],
                      p.deep, p.hollow * k, 16),
               # warmth and light on the cheek
-              s.spot(sx(side, 118), 508, 70, 52, p.blush, p.blush_force * (1 if side < 0 else 0.9), side * -18),
-              s.spot(sx(side, 112), 478, 56, 26, p.light, 0.62 if side < 0 else 0.30, side * -24),
+              s.spot(sx(side, 116), 506, 88, 60, p.blush, p.blush_force * (1 if side < 0 else 0.9), side * -22),
+              s.spot(sx(side, 114), 480, 66, 32, p.light, 0.50 if side < 0 else 0.24, side * -24),
               # eye socket: towards the nose, above the lid, below the eye
               s.soft([(sx(side, 42), ey - 38), (sx(side, 62), ey - 32), (sx(side, 50), ey + 2), (sx(side, 34), ey + 22), (sx(side, 24), ey)],
                      p.deep, 0.36 * (0.85 if side < 0 else 1.1), 8),
@@ -100,7 +99,7 @@ def head(s, p):
                       (sx(side, 92), ey - 18), (sx(side, 48), ey + 4)], p.deep, 0.30, 9),
               s.soft([(sx(side, 46), ey + 22), (sx(side, 90), ey + 36), (sx(side, 142), ey + 14), (sx(side, 110), ey + 44),
                       (sx(side, 66), ey + 44)], p.deep, p.bags, 7),
-              s.spot(sx(side, 96), ey + 58, 44, 14, p.light, 0.34 if side < 0 else 0.2, side * -10),
+              s.spot(sx(side, 96), ey + 56, 50, 18, p.light, 0.26 if side < 0 else 0.15, side * -10),
               s.spot(sx(side, 112), ey - 54, 46, 10, p.light, 0.5 if side < 0 else 0.3, side * 8)]
     # forehead, chin
     o += [s.spot(CX - 30, 285, 130, 78, p.light, 0.7),
@@ -108,8 +107,7 @@ def head(s, p):
           s.spot(CX, chin + 6, 90, 20, p.deep, 0.40),
           s.spot(CX, chin - 34, 60, 44, p.blush, 0.22)]
     o += nose(s, p) + around_mouth(s, p) + list(p.extra_skin(s))
-    o.append("</g>")
-    return "\n".join(o)
+    return f'<path d="{d(pts)}" fill="{g}"/><g {clip}>' + s.merge(o) + "</g>"
 
 
 def nose(s, p):
@@ -121,7 +119,7 @@ def nose(s, p):
                     (sx(side, 44), y - 34), (sx(side, 34), ey + 50), (sx(side, 38), ey + 10)], p.shade, 0.62 * k, 7),
             # fold above the wing
             s.soft([(sx(side, w - 16), y - 30), (sx(side, w - 3), y - 26), (sx(side, w + 5), y - 8), (sx(side, w + 1), y + 4), (sx(side, w - 5), y - 10)],
-                   p.deep, 0.46 * (0.8 + 0.3 * k), 3.2),
+                   p.deep, 0.54 * (0.8 + 0.3 * k), 3.2),
             s.spot(sx(side, w - 12), y - 12, 9, 11, p.light, 0.36 if side < 0 else 0.15),
             # start of the fold between nose and mouth
             s.soft([(sx(side, w + 6), y - 2), (sx(side, w + 22), y + 22), (sx(side, w + 34), y + 48), (sx(side, w + 30), y + 48),
@@ -153,8 +151,8 @@ def around_mouth(s, p):
             s.soft([(CX - 42, low + 1), (CX, low + 7), (CX + 42, low + 1), (CX + 30, low + 13), (CX, low + 17), (CX - 30, low + 13)], p.deep,
                    0.50, 5),
             s.spot(left[0] - 6, left[1] + 1, 15, 14, p.deep, 0.14), s.spot(right[0] + 6, right[1] + 1, 15, 14, p.deep, 0.2),
-            s.soft([(left[0] + 4, left[1] - 14), (CX - 20, top - 7), (CX - 24, top - 3), (left[0] + 10, left[1] - 9)], p.light, 0.5, 3),
-            s.spot(left[0] - 22, left[1] + 18, 24, 30, p.light, 0.22)]
+            s.soft([(left[0] + 16, left[1] - 17), (CX - 20, top - 8), (CX - 22, top - 3), (left[0] + 24, left[1] - 11)], p.light, 0.34, 3.5),
+            s.spot(left[0] - 22, left[1] + 20, 28, 34, p.light, 0.16)]
 
 
 # ---- eyes ----
@@ -181,7 +179,8 @@ def eyeball(s, p):
         return (f'<rect x="{f(x0)}" y="{f(iy - 50)}" width="{f(x1 - x0)}" height="100" fill="{g}"/>'
                 + s.spot(inner, y - 1, 17, 15, "#c98d80", 0.85) + s.spot(inner + side * 5, y, 6, 5, "#e2a397", 0.9)
                 + s.spot(outer, p.eye_low[-1][1], 18, 18, "#a98277", 0.55)
-                + s.spot(cx, iy + 24, 40, 12, "#e5c2b6", 0.55))
+                + s.spot(cx, iy + 24, 44, 14, "#dcb4a6", 0.6)
+                + s.spot(cx, iy - 24, 60, 18, "#a58478", 0.55))
     s.layer("eyeball", both(one))
 
 
@@ -198,14 +197,14 @@ def iris(s, p):
             r0, r1 = r * (0.40 + 0.05 * math.sin(k * 3.1)), r * (0.80 + 0.1 * math.sin(k * 5.7))
             c = light if k % 3 else edge
             rays.append(f'<path d="M{f(x + r0 * math.cos(a))} {f(y + r0 * math.sin(a))}L{f(x + r1 * math.cos(a))} '
-                        f'{f(y + r1 * math.sin(a))}" stroke="{c}" stroke-width="0.7" opacity="{0.32 if k % 3 else 0.4}"/>')
+                        f'{f(y + r1 * math.sin(a))}" stroke="{c}" stroke-width="0.7" stroke-opacity="{0.32 if k % 3 else 0.4}"/>')
         clip = s.clip(f"M{f(x - r)} {f(y)}A{f(r)} {f(r)} 0 1 1 {f(x + r)} {f(y)}A{f(r)} {f(r)} 0 1 1 {f(x - r)} {f(y)}Z")
-        return (f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r + 0.6)}" fill="{edge}" opacity="0.35" {s.blur(0.9)}/>'
+        return (f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r + 0.6)}" fill="{edge}" fill-opacity="0.35" {s.blur(0.9)}/>'
                 f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r)}" fill="{g}"/>' + "".join(rays) + f"<g {clip}>"
                 + s.spot(x + 3, y + r * 0.55, r * 0.72, r * 0.42, light, 0.75)
                 + s.spot(x, y - r * 0.75, r * 1.1, r * 0.6, "#120906", 0.6) + "</g>"
                 + f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r * 0.40)}" fill="#0c0605"/>'
-                + f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r * 0.44)}" fill="#0c0605" opacity="0.4" {s.blur(0.9)}/>')
+                + f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r * 0.44)}" fill="#0c0605" fill-opacity="0.4" {s.blur(0.9)}/>')
     s.layer("iris", both(one))
 
 
@@ -213,7 +212,7 @@ def shine(s, p):
     def one(side):
         x, y, r = p.iris
         x = sx(side, x)
-        return (f'<ellipse cx="{f(x - r * 0.30)}" cy="{f(y - r * 0.30)}" rx="{f(r * 0.20)}" ry="{f(r * 0.25)}" fill="#fff" opacity="0.96" '
+        return (f'<ellipse cx="{f(x - r * 0.30)}" cy="{f(y - r * 0.30)}" rx="{f(r * 0.20)}" ry="{f(r * 0.25)}" fill="#fff" fill-opacity="0.96" '
                 f'transform="rotate(18 {f(x - r * 0.3)} {f(y - r * 0.3)})"/>'
                 + s.spot(x - r * 0.3, y - r * 0.3, r * 0.42, r * 0.42, "#ffffff", 0.5)
                 + s.spot(x + r * 0.34, y + r * 0.42, r * 0.24, r * 0.18, "#ffffff", 0.55))
@@ -238,7 +237,7 @@ def lids(s, p):
                 # the fold: a soft dark line with a lit edge above
                 + s.line([(x, y - 4.5) for x, y in crease[2:-2]], p.light, 3, 0.28, 2)
                 + s.line(crease[1:-1], p.deep, 4.6, 0.5, 2)
-                + f'<path d="{d(taper(crease[2:-1], 2.6, 0.2, 0.3, 14))}" fill="{p.dark}" opacity="{p.crease_force}" {s.blur(0.6)}/>')
+                + f'<path d="{d(taper(crease[2:-1], 2.6, 0.2, 0.3, 14))}" fill="{p.dark}" fill-opacity="{p.crease_force}" {s.blur(0.6)}/>')
     s.layer("lid", both(one))
 
 
@@ -247,16 +246,16 @@ def lashes(s, p):
 
     def hair(x, y, lx, ly, w, o):
         path = [(x, y), (x + lx * 0.40, y + ly * 0.62), (x + lx, y + ly)]
-        return f'<path d="{d(taper(path, w, 1, 0.08, 5))}" fill="{p.lash_colour}" opacity="{o:.2f}"/>'
+        return f'<path d="{d(taper(path, w, 1, 0.08, 5))}" fill="{p.lash_colour}" fill-opacity="{o:.2f}"/>'
 
     def upper(side):
         line = [(CX + side * x, y) for x, y in sample(p.eye_open, 60)]  # from inner to outer
-        o = [f'<path d="{d(taper(line[2:], k["line"], 0.2, 0.8, 20))}" fill="{p.lash_colour}" opacity="0.95" {s.blur(0.6)}/>',
+        o = [f'<path d="{d(taper(line[2:], k["line"], 0.2, 0.8, 20))}" fill="{p.lash_colour}" fill-opacity="0.95" {s.blur(0.6)}/>',
              s.line(line[4:-3], p.lash_colour, k["line"] * 2, 0.28, 2)]
         if k["wing"]:
             x, y = line[-1]
             path = [line[-10], line[-4], (x + side * k["wing"] * 0.5, y - k["wing"] * 0.16), (x + side * k["wing"], y - k["wing"] * 0.5)]
-            o.append(f'<path d="{d(taper(path, k["line"] * 0.9, 0.8, 0.04))}" fill="{p.lash_colour}" opacity="0.85" {s.blur(0.5)}/>')
+            o.append(f'<path d="{d(taper(path, k["line"] * 0.9, 0.8, 0.04))}" fill="{p.lash_colour}" fill-opacity="0.85" {s.blur(0.5)}/>')
         for n in range(k["count"]):
             t = 0.10 + 0.90 * (n + 0.35 * math.sin(n * 9.1)) / (k["count"] - 1)
             i = max(0, min(59, round(t * 59)))
@@ -288,7 +287,7 @@ def brows(s, p, rng):
         mid = [(CX + side * x, y) for x, y in sample(p.brow, 60)]
         body = taper(mid, p.brow_w * 0.86, 0.5, 0.1, 16)
         fade = s.linear(mid[0][0], 0, mid[-1][0], 0, [(0, p.brow_colour, 0.15), (0.22, p.brow_colour, 0.85), (0.7, p.brow_colour, 1), (1, p.brow_colour, 0.5)])
-        o = [f'<path d="{d(body)}" fill="{fade}" opacity="{p.brow_body}" {s.blur(2)}/>']
+        o = [f'<path d="{d(body)}" fill="{fade}" fill-opacity="{p.brow_body}" {s.blur(2)}/>']
         for n in range(p.brow_hairs):
             t = (n + rng.random()) / p.brow_hairs
             i = min(58, int(t * 59))
@@ -309,7 +308,7 @@ def brows(s, p, rng):
             bx, by = x + nx * width * across - hx * hl * 0.4, y + ny * width * across - hy * hl * 0.4
             path = [(bx, by), (bx + hx * hl * 0.5, by + hy * hl * 0.5), (bx + (hx * 0.8 + tx * 0.25) * hl, by + (hy * 0.8 + ty * 0.25) * hl)]
             o.append(f'<path d="{d(taper(path, 1.1 + 0.7 * rng.random(), 0.5, 0.1, 4))}" fill="{p.brow_colour}" '
-                     f'opacity="{(0.18 + 0.42 * rng.random()) * (0.55 + 0.45 * min(1, t * 4)):.2f}"/>')
+                     f'fill-opacity="{(0.18 + 0.42 * rng.random()) * (0.55 + 0.45 * min(1, t * 4)):.2f}"/>')
         return "".join(o)
     return both(one)
 

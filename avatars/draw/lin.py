@@ -14,14 +14,14 @@ class Lin:
     detail_en, detail_zh = "Young woman, long dark hair, navy jacket", "年轻女性，深色长发，藏青外套"
     backdrop = ("#eef1f3", "#d3dade", "#9fabb5")
     skin, light, shade, deep, dark, blush = "#f4cfb8", "#ffeee2", "#e0a88c", "#b5745a", "#6e3526", "#ec8f7d"
-    blush_force, hollow, bags, fold = 0.36, 0.20, 0.13, 0.14
+    blush_force, hollow, bags, fold = 0.33, 0.20, 0.13, 0.14
     chin, eye_y, nose_y, nose_w = 690, 421, 537, 35
     frame = (32, 40, 960)
     neck_width, raised = 86, 30  # the body is drawn lower and raised by this
     ear = (186, 372, 500)
     # right half of the face from the top of the forehead down to the chin
     face = [(CX, 150), (CX + 90, 164), (CX + 155, 220), (CX + 186, 310), (CX + 191, 400), (CX + 187, 455), (CX + 176, 516), (CX + 153, 574),
-            (CX + 114, 630), (CX + 68, 670), (CX + 32, 688), (CX, 692)]
+            (CX + 113, 630), (CX + 66, 671), (CX + 30, 689), (CX, 694)]
     # one eye, from the inner corner out: x from the middle of the face
     eye_open = [(46, 430), (53, 421), (65, 410.5), (82, 403.5), (102, 403.5), (121, 409), (138, 419)]
     eye_low = [(46, 430), (57, 433.5), (75, 437), (95, 437.5), (114, 434), (128, 427.5), (138, 419)]
@@ -29,7 +29,7 @@ class Lin:
     eye_crease = [(43, 427), (50, 415), (63, 402), (82, 393.5), (104, 393), (125, 399), (145, 412)]
     iris = (92, 418.5, 19.8)
     iris_colours = ("#a8713f", "#6a3f22", "#24120b")
-    sclera = ("#f7f0ec", "#e6d6ce", "#b99d92")
+    sclera = ("#f3ebe7", "#e3d3cb", "#b3968b")
     lash = {"line": 4.4, "wing": 10, "count": 24, "length": 11, "lower": 5, "lower_count": 12}
     lash_colour = "#1c100d"
     lid_tint, lid_force, crease_force = "#b06a58", 0.5, 0.62
@@ -103,13 +103,14 @@ class Lin:
             out.append(strands(rng, o, i, 120, [body, body, h["mid"]], (1.5, 5.5), (0.25 * k, 0.6 * k), 7))
             out.append(strands(rng, o, i, 80, [band], (1.5, 6.5), (0.3 * k, 0.8 * k), 6, spread=(0.08, 0.8)))
             # locks: a few broad curves of light and dark that give the mass its relief
+            locks = []
             for share, tone, w, op in ((0.22, h["dark"], 26, 0.5), (0.34, h["shine"], 18, 0.22 * k), (0.52, h["dark"], 30, 0.55), (0.64, h["shine"], 16, 0.20 * k),
                                        (0.8, h["dark"], 22, 0.5)):
                 a, b = sample(o, 24), sample(i, 24)
                 mid = [(p[0] + (q[0] - p[0]) * share, p[1] + (q[1] - p[1]) * share) for p, q in zip(a, b)]
-                out.append(f'<path d="{d(taper(mid[2:], w, 0.2, 0.3, 14))}" fill="{tone}" opacity="{op:.2f}" {s.blur(5)}/>')
-            out.append(s.line(sample(i, 30), h["dark"], 22, 0.6, 7))
-            out.append(s.line(sample(o, 30), h["dark"], 16, 0.45, 6))
+                locks.append(s.soft(taper(mid[2:], w, 0.2, 0.3, 14), tone, op, 5))
+            locks += [s.line(sample(i, 30), h["dark"], 22, 0.6, 7), s.line(sample(o, 30), h["dark"], 16, 0.45, 7)]
+            out.append(s.merge(locks))
             out.append("</g>")
             out.append(strands(rng, [(x + side * 2, y) for x, y in o], [(x - side * 24, y) for x, y in o], 12, [h["mid"], h["dark"]], (0.8, 1.8),
                                (0.25, 0.5), 4))

@@ -92,6 +92,17 @@ def mix(a, b, t):
     return "#%02x%02x%02x" % tuple(v)
 
 
+class Soft(str):
+    """An element with a blur that Svg.merge may draw together with others of the same blur."""
+    sd, body = 0, ""
+
+
+def soft_element(body, sd, blur):
+    e = Soft(body.replace("/>", f" {blur}/>"))
+    e.sd, e.body = sd, body
+    return e
+
+
 class Svg:
     """Collects definitions and layers."""
 
@@ -132,18 +143,34 @@ class Svg:
 
     def soft(self, points, colour, opacity, sd, closed=True):
         """A blurred shape: the airbrush."""
-        return f'<path d="{d(points, closed)}" fill="{colour}" opacity="{opacity}" {self.blur(sd)}/>'
+        sd = min((1.2, 1.6, 2.5, 3.5, 5, 7, 9, 11, 14, 17, 21), key=lambda v: abs(v - sd))
+        return soft_element(f'<path d="{d(points, closed)}" fill="{colour}" fill-opacity="{opacity:.3g}"/>', sd, self.blur(sd))
+
+    def merge(self, items):
+        """The items in order, but blurred ones that share their blur drawn as one group, where the first of them stands.
+        A blur costs as much as the picture is large, however small the shape, so this makes drawing several times
+        faster; light touches of the brush may well change their order."""
+        groups, out = {}, []
+        for e in items:
+            if not isinstance(e, Soft):
+                out.append(e)
+                continue
+            if e.sd not in groups:
+                groups[e.sd] = []
+                out.append(groups[e.sd])
+            groups[e.sd].append(e)
+        return "\n".join(e if isinstance(e, str) else f"<g {self.blur(e[0].sd)}>" + "".join(x.body for x in e) + "</g>" for e in out)
 
     def spot(self, cx, cy, rx, ry, colour, opacity, turn=0):
         """An elliptic spot that fades out from its middle; needs no filter."""
         g = self.radial(0, 0, 1, [(0, colour, 1), (0.35, colour, 0.72), (0.7, colour, 0.22), (1, colour, 0)])
-        return (f'<circle r="1" fill="{g}" opacity="{opacity}" '
+        return (f'<circle r="1" fill="{g}" fill-opacity="{opacity}" '
                 f'transform="translate({f(cx)} {f(cy)}) rotate({f(turn)}) scale({f(rx)} {f(ry)})"/>')
 
     def line(self, points, colour, width, opacity=1, sd=0):
-        blur = " " + self.blur(sd) if sd else ""
-        return (f'<path d="{d(points, False)}" fill="none" stroke="{colour}" stroke-width="{f(width)}" '
-                f'stroke-linecap="round" opacity="{opacity}"{blur}/>')
+        body = (f'<path d="{d(points, False)}" fill="none" stroke="{colour}" stroke-width="{f(width)}" '
+                f'stroke-linecap="round" stroke-opacity="{opacity:.3g}"/>')
+        return soft_element(body, sd, self.blur(sd)) if sd else body
 
     def layer(self, name, *content):
         self.layers.append(f'<g id="{name}">\n' + "\n".join(content) + "\n</g>")
@@ -202,7 +229,7 @@ def comb(rng, guides, count, paints, width, opacity, wander=6.0, spread=(0, 1), 
             path.append((ax + (bx - ax) * share + off * (bx - ax) / ln, ay + (by - ay) * share + off * (by - ay) / ln))
         w = width[0] + (width[1] - width[0]) * rng.random() ** 1.6
         o = opacity[0] + (opacity[1] - opacity[0]) * rng.random()
-        out.append(f'<path d="{d(taper(path, w, 0.15, 0.1, points + 1))}" fill="{rng.choice(paints)}" opacity="{o:.2f}"/>')
+        out.append(f'<path d="{d(taper(path, w, 0.15, 0.1, points + 1))}" fill="{rng.choice(paints)}" fill-opacity="{o:.2f}"/>')
     return "\n".join(out)
 
 
