@@ -107,7 +107,8 @@ struct ac_speech {
     int16_t *pcm; /* mono, owned; may be NULL with n_samples 0 */
     size_t n_samples;
     int rate_hz;
-    int64_t start_sample; /* of pcm[0], from the start of the sentence, at this piece's rate_hz (pieces may differ) */
+    int64_t start_sample; /* of pcm[0], from the start of the sentence, at this piece's rate_hz (pieces may
+                             differ) */
     struct ac_phone *phones;
     size_t n_phones;
     bool phones_known; /* the engine gives phoneme times (else lip sync listens to the sound) */
