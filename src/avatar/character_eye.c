@@ -26,6 +26,7 @@ struct eye {
     uint32_t dark;
     /* by column: edges, fold; stretch of the lid's skin (1/256), of its drawing */
     int16_t top[MAX_W], low[MAX_W], fold[MAX_W], open[MAX_W], low_rest[MAX_W], skin[MAX_W];
+    int16_t from[MAX_W], to[MAX_W]; /* what the column reaches at all */
 };
 
 static int clamp_int(int v, int lo, int hi)
@@ -51,7 +52,7 @@ static void shade_row(const void *shader, const struct ac_char_row *r)
 
     for (int i = 0; i < r->n; i++, tx += r->step_x, ty += r->step_y) {
         int x = tx >> 16, fy = ty >> 12;
-        if ((unsigned)x >= (unsigned)p->w || (unsigned)(ty >> 16) >= (unsigned)p->h)
+        if ((unsigned)x >= (unsigned)p->w || fy < e->from[x] || fy > e->to[x])
             continue;
         uint32_t c = ac_char_row_get(r, i);
         int below = fy - e->top[x], above = e->low[x] - fy, inside = below < above ? below : above;
@@ -78,6 +79,25 @@ static int16_t sixteenth(float texels)
     return (int16_t)fminf(fmaxf(texels * 16, -32000), 32000);
 }
 
+static void find_reach(struct eye *e, int x)
+{
+    const struct ac_char_patch *p = e->patch;
+    int from = p->first[AC_CHAR_LID][x] * 16, to = e->low[x] + SOFT;
+    int low = (p->last[AC_CHAR_LASH_LOWER][x] + 1) * 16 + e->low[x] - e->low_rest[x];
+    int up = (p->first[AC_CHAR_LASH_UPPER][x] * 16 - e->open[x]) * 256 / e->lash_scale + e->top[x];
+    int down = ((p->last[AC_CHAR_LASH_UPPER][x] + 1) * 16 - e->open[x]) * 256 / e->lash_scale + e->top[x];
+
+    if (p->last[AC_CHAR_LASH_UPPER][x] >= 0) {
+        from = up < from ? up : from;
+        from = down < from ? down : from;
+        to = up > to ? up : to;
+        to = down > to ? down : to;
+    }
+    to = low > to ? low : to;
+    e->from[x] = (int16_t)clamp_int(from, 0, e->top[x] - SOFT);
+    e->to[x] = (int16_t)clamp_int(to, 0, p->h * 16 - 1);
+}
+
 static void fill_columns(struct eye *e, const struct ac_char_patch *p, const struct ac_char_contour *edge,
                          float lid, float low_lid)
 {
@@ -102,6 +122,7 @@ static void fill_columns(struct eye *e, const struct ac_char_patch *p, const str
         e->low_rest[x] = sixteenth(low[x]);
         float stretch = fmaxf(closed[x] - crease[x], 1) / fmaxf(top - fold, 1);
         e->skin[x] = (int16_t)(256 * fminf(stretch, 100));
+        find_reach(e, x);
     }
 }
 

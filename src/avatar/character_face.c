@@ -160,6 +160,7 @@ void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face 
     int n = s->cols * s->rows;
     struct ac_char_grid grid = {s->cols, s->rows, fx, fy, s->first, s->end};
     struct ac_char_place at[3];
+    struct ac_char_plane planes[3];
     float motion[AC_CHAR_FIELDS];
 
     memcpy(motion, face->motion, sizeof motion);
@@ -177,11 +178,10 @@ void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face 
     }
     to_fixed(fx, dx, n);
     to_fixed(fy, dy, n);
-    for (int p = 0; p < 3; p++) {
-        int shift = p ? 1 : 0;
-        ac_char_warp(pic->data[p], pic->stride[p], s->plane[p], s->stride[p], s->width >> shift,
-                     s->height >> shift, &grid, shift);
-    }
+    for (int p = 0; p < 3; p++)
+        planes[p] = (struct ac_char_plane){pic->data[p], s->plane[p], pic->stride[p], s->stride[p]};
+    ac_char_warp(planes, 1, s->width, s->height, &grid, 0);
+    ac_char_warp(planes + 1, 2, s->width / 2, s->height / 2, &grid, 1);
     for (int i = 0; i < 2; i++)
         ac_char_eye_draw(pic, s, i, face, &at[i]);
     ac_char_mouth_draw(pic, s, face, &at[2]);

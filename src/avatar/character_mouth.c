@@ -31,7 +31,6 @@ struct shape {
 struct mouth {
     const struct ac_char_patch *patch;
     int drop, tongue_drop; /* 1/16 texel */
-    int first, last;       /* rows that the lips reach */
     uint32_t dark, deep, seam;
     uint8_t shadow[SHADOWS], seam_at[SHADOWS]; /* by texels from the upper edge; from the seam */
     /* by column: the four edges; the drawing's column, its edges, the stretch of its lips (1/256); shade of
@@ -39,6 +38,7 @@ struct mouth {
     int16_t top[MAX_W], up[MAX_W], down[MAX_W], low[MAX_W];
     int16_t from[MAX_W], from_top[MAX_W], from_low[MAX_W], k_up[MAX_W], k_low[MAX_W];
     int16_t side[MAX_W], line[MAX_W];
+    int16_t reach_up[MAX_W], reach_down[MAX_W]; /* what the column reaches at all */
 };
 
 static int clamp_int(int v, int lo, int hi)
@@ -121,7 +121,7 @@ static void shade_row(const void *shader, const struct ac_char_row *r)
 
     for (int i = 0; i < r->n; i++, tx += r->step_x, ty += r->step_y) {
         int x = tx >> 16, fy = ty >> 12;
-        if ((unsigned)x >= (unsigned)p->w || fy < m->first || fy > m->last)
+        if ((unsigned)x >= (unsigned)p->w || fy < m->reach_up[x] || fy > m->reach_down[x])
             continue;
         int gap = m->down[x] - m->up[x], seam = (m->up[x] + m->down[x]) >> 1;
         uint32_t c = lips_at(m, x, fy, ac_char_row_get(r, i));
@@ -160,8 +160,6 @@ static void fill_columns(struct mouth *m, const struct ac_char_rig *rig, const s
     float left = (c->x[0] - p->box.x) * p->texels, right = (c->x[c->n - 1] - p->box.x) * p->texels;
     float mid = (left + right) / 2, rest = (right - left) / 2, k = p->texels;
 
-    m->first = INT16_MAX;
-    m->last = 0;
     float mid_y = p->line[AC_CHAR_LIP_LINE][clamp_int((int)mid, 0, p->w - 1)], most_up = 0, most_low = 0;
     float parted = fminf((s->up + s->low) / 10, 1);
     for (int x = 0; x < p->w; x++) {
@@ -192,9 +190,10 @@ static void fill_columns(struct mouth *m, const struct ac_char_rig *rig, const s
         m->k_low[x] = stretch(low[f] - line[f], l - down);
         float dim = fminf(fmaxf((a - 0.45f) / 0.55f, 0), 1);
         m->side[x] = (int16_t)(fminf(200 * dim * dim + 90 * s->pucker, 240));
-        int margin = (int)(12 * k * 16), from = m->top[x] - margin, to = m->low[x] + margin;
-        m->first = from < m->first ? from : m->first;
-        m->last = to > m->last ? to : m->last;
+        int first = p->first[AC_CHAR_LIP_UPPER][f] * 16, last = (p->last[AC_CHAR_LIP_LOWER][f] + 1) * 16;
+        int reach_up = m->top[x] + first - m->from_top[x], reach_down = m->low[x] + last - m->from_low[x];
+        m->reach_up[x] = (int16_t)clamp_int(reach_up, 0, m->up[x] - SOFT);
+        m->reach_down[x] = (int16_t)clamp_int(reach_down, m->down[x] + SOFT, p->h * 16 - 1);
         m->line[x] = (int16_t)(256 * fminf(fmaxf((1.04f - fabsf(u)) / 0.12f, 0), 1));
     }
 }
@@ -218,7 +217,5 @@ void ac_char_mouth_draw(struct ac_picture *pic, const struct ac_char_sheet *s,
         m.seam_at[i] = (uint8_t)(190 * expf(-0.5f * d * d / (1.3f * 1.3f)));
     }
     fill_columns(&m, s->rig, &shape);
-    m.first = m.first < 0 ? 0 : m.first;
-    m.last = m.last > p->h * 16 - 1 ? p->h * 16 - 1 : m.last;
     ac_char_tile_draw(pic, p, at, shade_row, &m);
 }

@@ -205,6 +205,21 @@ static uint32_t *filter_texture(cairo_surface_t *surface, int w, int h)
     return out;
 }
 
+static void find_ends(struct ac_char_patch *p, int part)
+{
+    p->first[part] = ac_alloc((size_t)p->w * sizeof(int16_t));
+    p->last[part] = ac_alloc((size_t)p->w * sizeof(int16_t));
+    for (int x = 0; x < p->w; x++) {
+        int first = 0, last = p->h - 1;
+        while (first < p->h && !p->part[part][first * p->w + x])
+            first++;
+        while (last >= 0 && !p->part[part][last * p->w + x])
+            last--;
+        p->first[part][x] = (int16_t)first;
+        p->last[part][x] = (int16_t)last;
+    }
+}
+
 static int draw_patch(struct ac_char_sheet *s, const struct drawing *d, struct ac_char_patch *p,
                       const struct ac_char_box *box, int first_part, int last_part)
 {
@@ -223,6 +238,8 @@ static int draw_patch(struct ac_char_sheet *s, const struct drawing *d, struct a
             cairo_surface_flush(surface);
             p->part[i] = filter_texture(surface, p->w, p->h);
             err = p->part[i] ? 0 : AC_ENOMEM;
+            if (!err)
+                find_ends(p, i);
         }
         cairo_surface_destroy(surface);
     }
@@ -302,8 +319,11 @@ int ac_char_sheet_new(struct ac_char_sheet **out, const struct ac_char_rig *rig,
 
 static void free_patch(struct ac_char_patch *p)
 {
-    for (int i = 0; i < AC_CHAR_PARTS; i++)
+    for (int i = 0; i < AC_CHAR_PARTS; i++) {
         free(p->part[i]);
+        free(p->first[i]);
+        free(p->last[i]);
+    }
     for (int i = 0; i < AC_CHAR_LINES; i++)
         free(p->line[i]);
 }

@@ -31,6 +31,9 @@ struct ac_char_patch {
     float *line[AC_CHAR_LINES];    /* w each: the rig's contours at every column of texels, in texels from the
                                       top */
     uint32_t *part[AC_CHAR_PARTS]; /* w × h each, NULL for parts of other features */
+    int16_t
+        *first[AC_CHAR_PARTS]; /* w each: the topmost row of the column that is not empty, h when none is */
+    int16_t *last[AC_CHAR_PARTS]; /* and the lowest one, -1 when none is */
 };
 
 /* The motions that displace the picture. Those before AC_CHAR_RIGID carry eyes and mouth along. */

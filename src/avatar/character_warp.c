@@ -85,33 +85,45 @@ CLONES static void lerp_nodes(int16_t *restrict out, const int16_t *restrict a, 
         out[i] = (int16_t)((a[i] * (1 << cell_log2) + (b[i] - a[i]) * t) >> (cell_log2 + shift));
 }
 
-void ac_char_warp(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int width, int height,
+/* One row of one plane: first to end are the moving cells, displaced by dx and dy at their nodes. */
+static void warp_row(uint8_t *out, const uint8_t *in, int step, int width, int first, int end,
+                     const int16_t *dx, const int16_t *dy, int cell_log2)
+{
+    uint8_t buffer[AC_CHAR_MAX_SIDE + 4 * AC_CHAR_PAD + 2 * LANES], line[AC_CHAR_MAX_SIDE + 2 * LANES];
+    uint8_t *mid = buffer + 2 * AC_CHAR_PAD;
+    int n = end - first, x0 = first << cell_log2, x1 = end << cell_log2, pad = PAD_CELLS << cell_log2;
+
+    beside(mid + x0 - pad, in + x0 - pad, step, dy[0], cell_log2);
+    row_pass(mid + x0, in + x0, step, dy, n, cell_log2);
+    beside(mid + x1, in + x1, step, dy[n], cell_log2);
+    row_pass(line, mid + x0, 1, dx, n, cell_log2);
+    x1 = x1 < width ? x1 : width;
+    memcpy(out, in, (size_t)x0);
+    memcpy(out + x0, line, (size_t)(x1 - x0));
+    memcpy(out + x1, in + x1, (size_t)(width - x1));
+}
+
+void ac_char_warp(const struct ac_char_plane *planes, int n, int width, int height,
                   const struct ac_char_grid *grid, int shift)
 {
-    uint8_t buffer[AC_CHAR_MAX_SIDE + 4 * AC_CHAR_PAD + 2 * LANES];
-    uint8_t line[AC_CHAR_MAX_SIDE + 2 * LANES];
-    uint8_t *mid = buffer + 2 * AC_CHAR_PAD;
     int16_t dx[MAX_NODES], dy[MAX_NODES];
-    int cell = AC_CHAR_CELL >> shift, cell_log2 = 4 - shift, pad = AC_CHAR_PAD >> shift;
+    int cell_log2 = 4 - shift;
 
     for (int y = 0; y < height; y++) {
-        const uint8_t *in = src + (intptr_t)y * src_stride;
-        uint8_t *out = dst + (intptr_t)y * dst_stride;
-        int r = y / cell, first = grid->first[r], end = grid->end[r];
-        if (first >= end) {
-            memcpy(out, in, (size_t)width);
-            continue;
+        int r = y >> cell_log2, first = grid->first[r], end = grid->end[r];
+        if (first < end) {
+            const int16_t *ax = grid->dx + r * grid->cols + first, *ay = grid->dy + r * grid->cols + first;
+            int t = y & ((1 << cell_log2) - 1);
+            lerp_nodes(dx, ax, ax + grid->cols, end - first + 1, t, cell_log2, shift);
+            lerp_nodes(dy, ay, ay + grid->cols, end - first + 1, t, cell_log2, shift);
         }
-        const int16_t *ax = grid->dx + r * grid->cols + first, *ay = grid->dy + r * grid->cols + first;
-        int n = end - first, t = y % cell, x0 = first * cell, x1 = end * cell < width ? end * cell : width;
-        lerp_nodes(dx, ax, ax + grid->cols, n + 1, t, cell_log2, shift);
-        lerp_nodes(dy, ay, ay + grid->cols, n + 1, t, cell_log2, shift);
-        beside(mid + x0 - pad, in + x0 - pad, src_stride, dy[0], cell_log2);
-        row_pass(mid + x0, in + x0, src_stride, dy, n, cell_log2);
-        beside(mid + end * cell, in + end * cell, src_stride, dy[n], cell_log2);
-        row_pass(line, mid + x0, 1, dx, n, cell_log2);
-        memcpy(out, in, (size_t)x0);
-        memcpy(out + x0, line, (size_t)(x1 - x0));
-        memcpy(out + x1, in + x1, (size_t)(width - x1));
+        for (int p = 0; p < n; p++) {
+            uint8_t *out = planes[p].dst + (intptr_t)y * planes[p].dst_stride;
+            const uint8_t *in = planes[p].src + (intptr_t)y * planes[p].src_stride;
+            if (first < end)
+                warp_row(out, in, planes[p].src_stride, width, first, end, dx, dy, cell_log2);
+            else
+                memcpy(out, in, (size_t)width);
+        }
     }
 }

@@ -28,11 +28,15 @@ struct ac_char_grid {
     const int16_t *first, *end;
 };
 
-/*
- * dst: width × height pixels. src: the pixel that belongs to dst[0], inside of a plane with AC_CHAR_PAD (>>
- * shift) valid pixels beyond each side. shift: 0 luma, 1 chroma (half the cells, half the displacement).
- */
-void ac_char_warp(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int width, int height,
+struct ac_char_plane {
+    uint8_t *dst;
+    const uint8_t
+        *src; /* the pixel that belongs to dst[0]; AC_CHAR_PAD (>> shift) valid ones beyond each side */
+    int dst_stride, src_stride;
+};
+
+/* n planes of width × height pixels each. shift: 0 luma, 1 chroma (half the cells, half the displacement). */
+void ac_char_warp(const struct ac_char_plane *planes, int n, int width, int height,
                   const struct ac_char_grid *grid, int shift);
 
 #endif

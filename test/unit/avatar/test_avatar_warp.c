@@ -69,7 +69,8 @@ static void test_against_bilinear(void **state)
             }
         for (int shift = 0; shift < 2; shift++) {
             int w = W >> shift, h = H >> shift, s = 1 << shift;
-            ac_char_warp(out, w, SRC, STRIDE, w, h, &GRID, shift);
+            struct ac_char_plane planes[] = {{out, SRC, w, STRIDE}};
+            ac_char_warp(planes, 1, w, h, &GRID, shift);
             double worst = 0;
             for (int y = 0; y < h; y++)
                 for (int x = 0; x < w; x++) {
@@ -86,11 +87,12 @@ static void test_against_bilinear(void **state)
 static void test_still_cells_are_copies(void **state)
 {
     static uint8_t out[H * W];
+    const struct ac_char_plane planes[] = {{out, SRC, W, STRIDE}};
     (void)state;
     fill();
     for (int i = 0; i < COLS * ROWS; i++)
         dx[i] = dy[i] = 0;
-    ac_char_warp(out, W, SRC, STRIDE, W, H, &GRID, 0);
+    ac_char_warp(planes, 1, W, H, &GRID, 0);
     for (int y = 0; y < H; y++)
         assert_memory_equal(out + y * W, SRC + y * STRIDE, W);
     for (int i = 0; i < COLS * ROWS; i++)
@@ -99,7 +101,7 @@ static void test_still_cells_are_copies(void **state)
         first[j] = j < 4 ? 3 : 2;
         end[j] = j < 4 ? 3 : 5;
     }
-    ac_char_warp(out, W, SRC, STRIDE, W, H, &GRID, 0);
+    ac_char_warp(planes, 1, W, H, &GRID, 0);
     for (int y = 0; y < H; y++) {
         int from = y < 4 * AC_CHAR_CELL ? W : 2 * AC_CHAR_CELL;
         assert_memory_equal(out + y * W, SRC + y * STRIDE, (size_t)from);
