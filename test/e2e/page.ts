@@ -64,13 +64,16 @@ export interface FrameSample {
   forehead: number;
 }
 
+/** Loud enough to be speech. */
+export const LOUD = 0.02;
+
 /**
- * Watches `ms` of the talking picture as it is played: for each frame the sound and how much the mouth's region changed. The
+ * Watches at most `ms`, or `enough` frames with sound, of the talking picture as it is played: for each frame the sound and how much the mouth's region changed. The
  * forehead moves with the head but does not speak: what it does is no speech.
  */
-export function watchFace(page: Page, video: "talk" | "idle", ms: number): Promise<FrameSample[]> {
+export function watchFace(page: Page, video: "talk" | "idle", ms: number, enough = Infinity): Promise<FrameSample[]> {
   return page.evaluate(
-    async ({ video, ms }) => {
+    async ({ video, ms, enough, LOUD }) => {
       const element = document.querySelector<HTMLVideoElement>(`video[data-avatar=${video}]`)!;
       const w = window as unknown as { faceAudio?: AnalyserNode };
       if (video === "talk" && !w.faceAudio) {
@@ -101,7 +104,7 @@ export function watchFace(page: Page, video: "talk" | "idle", ms: number): Promi
       let before: { mouth: Uint8ClampedArray; forehead: Uint8ClampedArray } | null = null;
       let lastTime = -1;
       const end = performance.now() + ms;
-      while (performance.now() < end) {
+      while (performance.now() < end && samples.filter((s) => s.rms > LOUD).length < enough) {
         await new Promise((next) => requestAnimationFrame(next));
         if (element.currentTime - lastTime < 0.038) continue;
         lastTime = element.currentTime;
@@ -116,7 +119,7 @@ export function watchFace(page: Page, video: "talk" | "idle", ms: number): Promi
       }
       return samples;
     },
-    { video, ms },
+    { video, ms, enough: Math.min(enough, 1e6), LOUD },
   );
 }
 

@@ -77,6 +77,8 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
   private volume = 1;
   private muted = false;
   private delivery: Delivery;
+  private idleWanted = "";
+  private idleUrl = "";
   private audio: AudioContext | null = null;
   private audioTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -108,11 +110,35 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
     this.track = this.openTrack();
   }
 
-  /** Another person: the clip to loop while nobody talks, and the picture to show until it has loaded. */
-  setIdle(url: string, poster?: string): void {
+  /**
+   * Another person: the clip to loop while nobody talks, and the picture to show until it has loaded. The clip is taken into
+   * memory, so that putting it to another phase takes no time and no server.
+   */
+  async setIdle(url: string, poster?: string): Promise<void> {
+    this.idleWanted = url;
     if (poster) this.idle.poster = poster;
-    this.idle.src = url;
+    let src: string;
+    try {
+      const response = await fetch(url);
+      if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
+      src = URL.createObjectURL(await response.blob());
+    } catch (e) {
+      if (this.idleWanted === url) {
+        this.idleWanted = "";
+        this.emit("error", { message: (e as Error).message });
+      }
+      return;
+    }
+    if (this.idleWanted !== url) return URL.revokeObjectURL(src);
+    if (this.idleUrl) URL.revokeObjectURL(this.idleUrl);
+    this.idle.src = this.idleUrl = src;
+    this.idle.dataset.source = url;
     this.playIdle();
+  }
+
+  /** An idle clip is there or on its way. */
+  get hasIdle(): boolean {
+    return this.idleWanted !== "";
   }
 
   /** Where the idle clip is; belongs in `text` and `say`. */
@@ -191,6 +217,8 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
     clearTimeout(this.audioTimer);
     void this.audio?.close().catch(() => undefined);
     this.track.destroy();
+    this.idleWanted = "";
+    if (this.idleUrl) URL.revokeObjectURL(this.idleUrl);
     this.idle.removeAttribute("src");
     this.idle.load();
     this.idle.remove();

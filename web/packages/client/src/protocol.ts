@@ -32,6 +32,7 @@ export interface SessionReady {
   width: number;
   height: number;
   fps: number;
+  max_text_chars?: number;
   engines: Record<string, string>;
 }
 

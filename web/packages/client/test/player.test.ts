@@ -305,6 +305,27 @@ describe("sound and reports", () => {
   });
 });
 
+describe("idle clip", () => {
+  it("is the last one asked for, and a failure is told and can be tried again", async () => {
+    const { player, idleElement, of } = setup();
+    const waiting = new Map<string, (r: unknown) => void>();
+    vi.stubGlobal("fetch", (url: string) => new Promise((done) => waiting.set(url, done)));
+    const ok = { ok: true, blob: async () => new Blob() };
+    const first = player.setIdle("/a");
+    const second = player.setIdle("/b");
+    waiting.get("/b")!(ok);
+    waiting.get("/a")!(ok);
+    await Promise.all([first, second]);
+    expect(idleElement.dataset.source).toBe("/b");
+    expect(player.hasIdle).toBe(true);
+    const third = player.setIdle("/c");
+    waiting.get("/c")!({ ok: false, status: 503 });
+    await third;
+    expect(of("error")).toEqual([{ message: "/c: HTTP 503" }]);
+    expect([player.hasIdle, idleElement.dataset.source]).toEqual([false, "/b"]);
+  });
+});
+
 describe("clip", () => {
   it("plays a queue of clips, each loaded ahead into the other element", () => {
     const { videos, talk, spare, push, player, tick, marks, of } = setup("clip");

@@ -9,7 +9,7 @@ export const en = {
     retrying: "Connection lost, trying again…",
     retryNow: "Try now",
   },
-  state: { idle: "Ready", listening: "Listening", thinking: "Thinking", speaking: "Speaking" },
+  state: { idle: "Ready", listening: "Listening", thinking: "Thinking", speaking: "Speaking", offline: "Away" },
   stage: {
     label: "Digital human",
     subtitlesOn: "Show subtitles",

@@ -11,7 +11,7 @@ export const zhCN: typeof en = {
     retrying: "连接已断开，正在重试…",
     retryNow: "立即重试",
   },
-  state: { idle: "就绪", listening: "正在聆听", thinking: "思考中", speaking: "讲话中" },
+  state: { idle: "就绪", listening: "正在聆听", thinking: "思考中", speaking: "讲话中", offline: "离线" },
   stage: {
     label: "数字人",
     subtitlesOn: "显示字幕",

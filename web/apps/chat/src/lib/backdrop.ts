@@ -1,6 +1,6 @@
 /**
  * Colours for the stage around the picture, taken from the poster's own edges, so that the person's background goes on to the
- * stage's. Gives CSS variables; without a readable poster none, and the style sheet's defaults hold.
+ * stage's (down to where shoulders may reach the edge). Gives CSS variables; without a readable poster none, and the style sheet's defaults hold.
  */
 function mean(data: Uint8ClampedArray): string {
   const sum = [0, 0, 0];
@@ -19,15 +19,15 @@ export async function backdropOf(posterUrl: string): Promise<Record<string, stri
     const context = canvas.getContext("2d", { willReadFrequently: true })!;
     context.drawImage(image, 0, 0, size, size);
     const part = (x: number, y: number, w: number, h: number) => mean(context.getImageData(x, y, w, h).data);
-    const left = (y: number) => part(0, y, 1, 6);
-    const right = (y: number) => part(size - 1, y, 1, 6);
+    const left = (y: number) => part(0, y, 1, 4);
+    const right = (y: number) => part(size - 1, y, 1, 4);
     return {
       "--back-tl": left(0),
-      "--back-l": left(32),
-      "--back-bl": left(58),
+      "--back-l": left(24),
+      "--back-bl": left(46),
       "--back-tr": right(0),
-      "--back-r": right(32),
-      "--back-br": right(58),
+      "--back-r": right(24),
+      "--back-br": right(46),
     };
   } catch {
     return {};
