@@ -35,7 +35,7 @@ static const struct ac_option options[] = {
 };
 
 struct model {
-    bool espeak, hanzi, flite;
+    bool hanzi, flite;
 };
 
 struct instance {
@@ -51,8 +51,6 @@ static void model_close(void *model)
         ac_flite_release();
     if (m->hanzi)
         ac_hanzi_release();
-    if (m->espeak)
-        ac_espeak_release();
     *m = (struct model){0};
 }
 
@@ -61,13 +59,12 @@ static int model_open(void *model, const void *cfg, struct ac_env *env)
     struct model *m = model;
     const struct config *c = cfg;
 
-    int err = ac_espeak_acquire(c->data_path);
+    int err = ac_espeak_start(c->data_path);
     if (err)
         return ac_env_fail(env, err,
                            "eSpeak NG found no voices%s%s: install espeak-ng-data or set "
                            "tts.espeak.data_path",
                            *c->data_path ? " in " : "", c->data_path);
-    m->espeak = true;
     err = ac_hanzi_acquire();
     if (err)
         return ac_env_fail(env, err, "ICU has no Han-Latin transform: install ICU with its full data");

@@ -40,15 +40,13 @@ struct take {
     bool stopped;
 };
 
-/* The library is one for the process, so this is too. Guarded by lock, except langs (constant while in use).
- */
+/* The library is one for the process, so this is too. Guarded by lock; langs and files stay once started. */
 static struct {
     pthread_mutex_t lock;
-    int users;
-    int rate_hz;
-    char voice[64];    /* that is set now */
-    struct take *take; /* of the synthesis in progress */
-    char **langs;
+    int rate_hz;           /* 0 = not started */
+    char voice[64];        /* that is set now */
+    struct take *take;     /* of the synthesis in progress */
+    char **langs, **files; /* code and voice file of each language: "en-gb", "gmw/en" */
     size_t n_langs;
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -105,50 +103,33 @@ static void read_langs(void)
         if (known)
             continue;
         shared.langs = ac_realloc_array(shared.langs, shared.n_langs + 1, sizeof *shared.langs);
+        shared.files = ac_realloc_array(shared.files, shared.n_langs + 1, sizeof *shared.files);
+        shared.files[shared.n_langs] = ac_strdup((*list)->identifier);
         shared.langs[shared.n_langs++] = ac_strdup(code);
     }
 }
 
-int ac_espeak_acquire(const char *data_path)
+int ac_espeak_start(const char *data_path)
 {
     int err = 0;
 
     pthread_mutex_lock(&shared.lock);
-    if (shared.users == 0) {
+    if (!shared.rate_hz) {
         const char *path = data_path && *data_path ? data_path : NULL;
         int options =
             espeakINITIALIZE_PHONEME_EVENTS | espeakINITIALIZE_PHONEME_IPA | espeakINITIALIZE_DONT_EXIT;
-        shared.rate_hz = espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, BUFFER_MS, path, options);
-        if (shared.rate_hz <= 0) {
-            err = AC_EMODEL;
-        } else {
+        int rate_hz = espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, BUFFER_MS, path, options);
+        if (rate_hz > 0) {
             espeak_SetSynthCallback(on_sound);
             read_langs();
-            shared.voice[0] = '\0';
-            if (!shared.n_langs) {
-                espeak_Terminate();
-                err = AC_EMODEL;
-            }
         }
+        if (shared.n_langs)
+            shared.rate_hz = rate_hz;
+        else
+            err = AC_EMODEL;
     }
-    if (!err)
-        shared.users++;
     pthread_mutex_unlock(&shared.lock);
     return err;
-}
-
-void ac_espeak_release(void)
-{
-    pthread_mutex_lock(&shared.lock);
-    if (--shared.users == 0) {
-        espeak_Terminate();
-        for (size_t i = 0; i < shared.n_langs; i++)
-            free(shared.langs[i]);
-        free(shared.langs);
-        shared.langs = NULL;
-        shared.n_langs = 0;
-    }
-    pthread_mutex_unlock(&shared.lock);
 }
 
 size_t ac_espeak_langs(const char *const **codes)
@@ -162,8 +143,13 @@ static int set_voice(const char *voice)
 {
     if (!strcmp(shared.voice, voice))
         return 0;
+    size_t n = strcspn(voice, "+");
+    char name[128] = "";
+    for (size_t i = 0; i < shared.n_langs && !*name; i++)
+        if (strlen(shared.langs[i]) == n && !strncmp(shared.langs[i], voice, n))
+            snprintf(name, sizeof name, "%s%s", shared.files[i], voice + n);
     shared.voice[0] = '\0';
-    if (espeak_SetVoiceByName(voice) != EE_OK)
+    if (!*name || espeak_SetVoiceByName(name) != EE_OK)
         return AC_ENOENT;
     snprintf(shared.voice, sizeof shared.voice, "%s", voice);
     return 0;

@@ -10,13 +10,13 @@
 #include "tts/text.h"
 
 /*
- * Starts eSpeak NG on first use; each acquire needs a release. data_path: folder that holds espeak-ng-data,
- * NULL or "" = the system's. AC_EMODEL when the data is not there.
+ * Starts eSpeak NG on first use, from data_path (folder that holds espeak-ng-data, NULL or "" = the
+ * system's); AC_EMODEL when the data is not there. From then on it stays for the life of the process with
+ * that data: espeak_Terminate() of 1.51 can wait for ever for its own idle thread. Any thread.
  */
-int ac_espeak_acquire(const char *data_path);
-void ac_espeak_release(void);
+int ac_espeak_start(const char *data_path);
 
-/* The codes of its languages ("de", "en-us", "cmn-latn-pinyin" …), constant between acquire and release. */
+/* The codes of its languages ("de", "en-us", "cmn-latn-pinyin" …), constant once it is started. */
 size_t ac_espeak_langs(const char *const **codes);
 
 struct ac_espeak_how {

@@ -23,7 +23,7 @@ void unregister_cmu_us_slt(cst_voice *vox);
 cst_voice *register_cmu_us_rms(const char *voxdir);
 void unregister_cmu_us_rms(cst_voice *vox);
 
-enum { FRAME_US = 5000, CHUNK_SAMPLES = 240 };
+enum { CHUNK_SAMPLES = 240 };
 
 /* flite registers a voice for the whole process, so this is too. Constant between acquire and release. */
 static struct {
@@ -72,7 +72,7 @@ struct say {
 
 static int32_t segment_us(const cst_item *seg)
 {
-    return seg ? (int32_t)lroundf(item_feat_float(seg, "end") * 1e6f) - FRAME_US : 0;
+    return seg ? (int32_t)lroundf(item_feat_float(seg, "end") * 1e6f) : 0;
 }
 
 /* A vowel of a syllable with lexical stress, in a word that carries meaning. */

@@ -211,6 +211,8 @@ static bool is_code(const char *s, size_t n)
 {
     if (n > 1 && s[0] == '0' && s[1] >= '0' && s[1] <= '9')
         return true;
+    if (n == 11 && s[0] == '1') /* a mobile telephone */
+        return true;
     return n >= 8 && strncmp(s + n - 3, "000", 3) != 0;
 }
 

@@ -50,6 +50,11 @@ static void place(struct ac_tts_out *o, const struct ac_phones *phones, const st
 {
     int64_t end = o->pos_us + length, shift = o->pos_us - cut;
 
+    if (length && phones->v[0].start_us > cut) { /* the phones cover the run without hole */
+        struct ac_phone *p = ac_phones_add(&o->phones);
+        *p = (struct ac_phone){.start_us = (int32_t)o->pos_us, .name = "pau"};
+        p->end_us = clamp_us(phones->v[0].start_us + shift, o->pos_us, end);
+    }
     for (size_t i = 0; i < phones->n; i++) {
         struct ac_phone p = phones->v[i];
         p.start_us = clamp_us(p.start_us + shift, o->pos_us, end);
@@ -66,7 +71,7 @@ static void place(struct ac_tts_out *o, const struct ac_phones *phones, const st
     }
 }
 
-/* The phones cover the run without hole: the last one, or a silence added to it, lasts to the end. */
+/* The last phone, or a silence added to it, lasts to the end of the run. */
 static void fill_to_end(struct ac_tts_out *o, int64_t end_us)
 {
     struct ac_phone *last = o->phones.n ? &o->phones.v[o->phones.n - 1] : NULL;
@@ -153,7 +158,7 @@ static int add(struct ac_tts_out *o, const int16_t *pcm, size_t n)
         pcm = pcm ? pcm + k : NULL;
         n -= k;
         if (o->n_buf == o->cap_buf) {
-            int err = push_piece(o, false);
+            int err = ac_cancelled(o->cancel) ? AC_ECANCELED : push_piece(o, false);
             if (err)
                 return err;
         }

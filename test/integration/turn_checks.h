@@ -4,7 +4,7 @@
 
 #include "integration/ws_client.h"
 
-enum { WAIT = 20000 };
+enum { WAIT = 60000 };
 
 /* Connects and waits for session_ready. */
 void open_client(struct ws_client *c, int port, const char *path);
