@@ -490,6 +490,25 @@ static void test_doctor(void **state)
     run_free(&r);
 }
 
+/* A program that was installed finds the data beside it, wherever PREFIX is: bin/avatar-chat,
+ * share/avatar-chat. */
+static void test_installed(void **state)
+{
+    char bin[256], cmd[600], own[128];
+
+    (void)state;
+    snprintf(bin, sizeof bin, "%s", getenv("AVATAR_CHAT_BIN"));
+    snprintf(cmd, sizeof cmd, "mkdir -p prefix/bin prefix/share/avatar-chat/avatars && cp '%s' prefix/bin/",
+             bin);
+    assert_int_equal(system(cmd), 0);
+    assert_int_equal(setenv("AVATAR_CHAT_BIN", "prefix/bin/avatar-chat", 1), 0);
+    struct run r = run_with((const char *[]){"doctor", "--set", "server.port=0", NULL}, "", 0);
+    assert_int_equal(setenv("AVATAR_CHAT_BIN", bin, 1), 0);
+    snprintf(own, sizeof own, "%s/prefix/share/avatar-chat\n", folder);
+    expect(&r, r.status, own, NULL);
+    run_free(&r);
+}
+
 /* ---- frame ---- */
 
 static int group_setup(void **state)
@@ -526,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_unwritable),  cmocka_unit_test(test_say),
         cmocka_unit_test(test_ssml),        cmocka_unit_test(test_keeps_old_file),
         cmocka_unit_test(test_interrupted), cmocka_unit_test(test_doctor),
+        cmocka_unit_test(test_installed),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
