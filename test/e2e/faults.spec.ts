@@ -1,6 +1,6 @@
 /** What the page does when things go wrong; the scripted server shows it at will. */
 import { expect, test } from "@playwright/test";
-import { ask, id, open, shot, stateIs } from "./page";
+import { ask, id, open, recordAttribute, shot, stateIs } from "./page";
 import { startMock, type Server } from "./server";
 
 let server: Server;
@@ -46,11 +46,13 @@ test("a replaced engine is told", async ({ page }) => {
 
 test("a socket that breaks in mid-answer: what came is played out, then the page is back", async ({ page }) => {
   await open(page, server.url);
+  const statuses = await recordAttribute(page, id("connection"), "data-status");
   await ask(page, "drop please");
-  await page.waitForFunction(() => performance.getEntriesByName("avatar:shown").length === 1);
-  await expect(page.locator(id("connection"))).toHaveAttribute("data-status", "lost");
-  await expect(page.locator(id("connection"))).toHaveAttribute("data-status", "connected");
+  await expect.poll(statuses, { timeout: 15_000 }).toEqual(["lost", "connected"]);
   await stateIs(page, "idle");
+  expect(await page.evaluate(marks, "end")).toBe(1);
+  expect(await page.evaluate(marks, "stopped")).toBe(0);
+  await expect(page.locator(id("assistant"))).toHaveAttribute("data-state", /done|stopped/);
   await ask(page, "short please");
   await stateIs(page, "speaking");
   await stateIs(page, "idle");

@@ -139,10 +139,24 @@ describe("conversation", () => {
     socket.server("state", { state: "thinking", turn: 1 });
     socket.server("text_chunk", { turn: 1, chunk: "I" });
     socket.drop();
-    expect(answers(c)).toEqual([[1, "stopped", "I"]]);
+    expect(answers(c)).toEqual([[null, "stopped", "I"]]);
     expect(c.connected).toBe(false);
     expect(c.retryAt).toBeGreaterThan(Date.now());
     expect(c.busy).toBe(false);
+  });
+
+  it("takes the turn of a new connection for another one, though its number was there before", async () => {
+    const { c, socket } = start();
+    c.ask("one");
+    socket.server("text_chunk", { turn: 1, chunk: "A" });
+    socket.drop();
+    c.client!.retryNow();
+    const next = FakeSocket.last;
+    next.accept();
+    next.server("session_ready");
+    c.ask("two");
+    next.server("text_chunk", { turn: 1, chunk: "B" });
+    expect(answers(c)).toEqual([[null, "stopped", "A"], [1, "streaming", "B"]]);
   });
 });
 

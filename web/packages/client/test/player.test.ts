@@ -253,6 +253,26 @@ describe("stopping", () => {
     push(1, 0);
     expect(marks()).toEqual(["chunk", "stopped", "chunk"]);
   });
+
+  it("plays out what came over a lost connection, also when the new one is there first; equal numbers are another turn", () => {
+    const { player, push, marks, of } = setup();
+    push(1, 0);
+    player.disconnected();
+    player.reset();
+    expect(marks()).toEqual(["chunk"]);
+    push(1, 0);
+    expect(marks()).toEqual(["chunk", "stopped", "chunk"]);
+    expect(of("playback"), "a server that does not know the turn is not told of it").toEqual([]);
+  });
+
+  it("stops the rest of a lost connection without refusing the next turn of that number", () => {
+    const { player, push, marks } = setup();
+    push(1, 0);
+    player.reset();
+    player.stop();
+    push(1, 0);
+    expect(marks()).toEqual(["chunk", "stopped", "chunk"]);
+  });
 });
 
 describe("sound and reports", () => {
