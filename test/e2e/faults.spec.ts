@@ -1,6 +1,6 @@
 /** What the page does when things go wrong; the scripted server shows it at will. */
 import { expect, test } from "@playwright/test";
-import { ask, id, open, recordAttribute, shot, stateIs } from "./page";
+import { ask, id, open, recordAttribute, refuseSound, shot, stateIs } from "./page";
 import { startMock, type Server } from "./server";
 
 let server: Server;
@@ -60,12 +60,7 @@ test("a socket that breaks in mid-answer: what came is played out, then the page
 
 test("without a gesture the browser refuses sound: the person talks, a button gives the sound", async ({ browser }) => {
   const page = await browser.newPage();
-  await page.addInitScript(() => {
-    const play = HTMLMediaElement.prototype.play;
-    HTMLMediaElement.prototype.play = function () {
-      return this.muted ? play.call(this) : Promise.reject(new DOMException("no gesture", "NotAllowedError"));
-    };
-  });
+  await page.addInitScript(refuseSound);
   await open(page, server.url);
   await ask(page, "hello there");
   await stateIs(page, "speaking");

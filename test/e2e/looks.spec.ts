@@ -6,7 +6,7 @@
 import { expect, test, type Page, type WebSocketRoute } from "@playwright/test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ask, id, open, shot, stateIs } from "./page";
+import { ask, id, open, refuseSound, shot, stateIs } from "./page";
 import { ARTEFACTS, startServer, type Server } from "./server";
 
 let server: Server;
@@ -74,6 +74,8 @@ function flaws(page: Page): Promise<string[]> {
       if (!text || e.closest(".unseen, [disabled], .ant-segmented-item-disabled") || box.width < 2 || style.visibility === "hidden") continue;
       if (style.display !== "inline" && e.scrollWidth > e.clientWidth + 1 && style.overflowX !== "visible") out.push(`cut off: ${text.slice(0, 60)}`);
       if (style.display !== "inline" && style.overflowX === "visible" && e.scrollWidth > e.clientWidth + 1) out.push(`sticks out: ${text.slice(0, 60)}`);
+      const frame = e.closest(".ant-segmented, .panel, .stage, .top")?.getBoundingClientRect();
+      if (frame && !e.closest(".topics") && (box.right > frame.right + 1 || box.left < frame.left - 1)) out.push(`beyond its panel: ${text.slice(0, 60)}`);
       const back = behind(e);
       const [a, b] = [light(over(rgba(style.color), back)), light(back)].sort((x, y) => y - x);
       const ratio = (a + 0.05) / (b + 0.05);
@@ -86,16 +88,17 @@ function flaws(page: Page): Promise<string[]> {
 
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
-for (const [name, viewport, uiLanguage, theme] of [
-  ["desktop-light-en", DESKTOP, "en", "light"],
-  ["desktop-dark-zh", DESKTOP, "zh-CN", "dark"],
-  ["phone-light-zh", PHONE, "zh-CN", "light"],
-  ["phone-dark-en", PHONE, "en", "dark"],
+for (const [name, viewport, uiLanguage, theme, refuses] of [
+  ["desktop-light-en", DESKTOP, "en", "light", false],
+  ["desktop-dark-zh", DESKTOP, "zh-CN", "dark", true],
+  ["phone-light-zh", PHONE, "zh-CN", "light", false],
+  ["phone-dark-en", PHONE, "en", "dark", true],
 ] as const) {
   test(`looks right: ${name}`, async ({ browser }) => {
     test.setTimeout(120_000);
     const page = await browser.newPage({ viewport, hasTouch: viewport === PHONE, deviceScaleFactor: viewport === PHONE ? 2 : 1 });
     await page.addInitScript((s) => localStorage.setItem("avatar-chat.settings", s), JSON.stringify({ uiLanguage, theme }));
+    if (refuses) await page.addInitScript(refuseSound);
     const line = await lineOf(page);
     const found: string[] = [];
     const look = async (state: string) => {
@@ -118,6 +121,7 @@ for (const [name, viewport, uiLanguage, theme] of [
     await look("4-stopped");
     await page.locator(id("settings-link")).click();
     await expect(page.locator(id("settings"))).toBeVisible();
+    await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>(".avatar-card img")].every((i) => i.complete && i.naturalWidth > 0));
     await look("5-settings");
     await page.locator(".settings-body").evaluate((e) => (e.scrollTop = e.scrollHeight));
     await look("6-settings-end");

@@ -29,6 +29,14 @@ export function shot(page: Page, name: string): Promise<Buffer> {
   return page.screenshot({ path: join(ARTEFACTS, `${name}.png`) });
 }
 
+/** Runs in the page: plays without sound only, as browsers do before the user has touched the page. */
+export function refuseSound(): void {
+  const play = HTMLMediaElement.prototype.play;
+  HTMLMediaElement.prototype.play = function () {
+    return this.muted ? play.call(this) : Promise.reject(new DOMException("no gesture", "NotAllowedError"));
+  };
+}
+
 /** Keeps the values an attribute takes from now on, however briefly; the function given back tells them. */
 export async function recordAttribute(page: Page, selector: string, attribute: string): Promise<() => Promise<string[]>> {
   const seen = await page.locator(selector).evaluateHandle((element, attribute) => {

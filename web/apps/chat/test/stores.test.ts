@@ -2,6 +2,7 @@ import { createPinia, setActivePinia } from "pinia";
 import { nextTick } from "vue";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeSocket } from "../../../packages/client/test/fakes";
+import { personName } from "../src/lib/person";
 import { languageName, voiceGroups } from "../src/lib/voices";
 import { useCatalog } from "../src/stores/catalog";
 import { useConversation } from "../src/stores/conversation";
@@ -158,6 +159,18 @@ describe("conversation", () => {
     next.server("text_chunk", { turn: 1, chunk: "B" });
     expect(answers(c)).toEqual([[null, "stopped", "A"], [1, "streaming", "B"]]);
   });
+});
+
+describe("a person's name", () => {
+  it.each([
+    ["Lin 林", "en", "Lin"],
+    ["Lin 林", "zh-CN", "林"],
+    ["Mary Ann 玛丽·安", "zh-CN", "玛丽·安"],
+    ["David", "zh-CN", "David"],
+    ["大卫", "en", "大卫"],
+    ["Room 3 会议 B", "en", "Room 3 会议 B"],
+    ["", "en", ""],
+  ])("%s on a page in %s is %s", (name, language, shown) => expect(personName(name, language)).toBe(shown));
 });
 
 describe("voices", () => {

@@ -250,7 +250,7 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
   }
 
   private place(element: HTMLElement): void {
-    Object.assign(element.style, { position: "absolute", inset: "0", width: "100%", height: "100%", objectFit: "inherit" });
+    Object.assign(element.style, { position: "absolute", inset: "0", width: "100%", height: "100%", objectFit: "inherit", objectPosition: "inherit" });
   }
 
   private begin(id: number): void {
