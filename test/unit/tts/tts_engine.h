@@ -177,6 +177,41 @@ static inline double speech_rms(const struct speech *s, int64_t from_us, int64_t
     return n ? sqrt(sum / (double)n) : 0;
 }
 
+/* The fundamental between two times, by autocorrelation; all pieces must be of one rate. 0: none found. */
+static inline double speech_pitch_at(const struct speech *s, int64_t from_us, int64_t to_us)
+{
+    double sums[512] = {0}, top = 0;
+    int rate_hz = s->piece[0].rate_hz, shortest = rate_hz / 400, longest = rate_hz / 61;
+    size_t from = (size_t)(from_us * rate_hz / 1000000), to = (size_t)(to_us * rate_hz / 1000000);
+
+    for (int l = shortest; l <= longest; l++) {
+        for (size_t i = from; i < to && i + (size_t)l < s->n; i++)
+            sums[l] += (double)s->pcm[i] * s->pcm[i + (size_t)l];
+        top = sums[l] > top ? sums[l] : top;
+    }
+    for (int l = shortest + 1; l < longest; l++) /* the first high peak: later ones are its multiples */
+        if (sums[l] > 0.9 * top && sums[l] >= sums[l - 1] && sums[l] >= sums[l + 1])
+            return (double)rate_hz / l;
+    return 0;
+}
+
+/* The mean over all open vowels, in octaves. */
+static inline double speech_pitch_hz(const struct speech *s)
+{
+    double sum = 0;
+    int n = 0;
+
+    for (size_t i = 0; i < s->n_phones; i++) {
+        const struct ac_phone *p = &s->phones[i];
+        int64_t q = (p->end_us - p->start_us) / 5;
+        double hz = p->openness > 0.3f && q >= 12000 ? speech_pitch_at(s, p->start_us + q, p->end_us - q) : 0;
+        sum += hz > 0 ? log2(hz) : 0;
+        n += hz > 0;
+    }
+    assert_true(n > 0);
+    return exp2(sum / n);
+}
+
 /* What is true of every sentence. */
 static inline void speech_check(const struct speech *s, const char *text)
 {
