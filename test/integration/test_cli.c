@@ -471,6 +471,8 @@ static void test_doctor(void **state)
     r = run_with((const char *[]){"doctor", "--set", "server.port=0", NULL}, "", 0);
     expect(&r, 0, "Everything that is needed is there.", NULL);
     expect(&r, 0, "tts.flite", NULL);
+    expect(&r, 0, "voices in", NULL); /* one line for the many of espeak */
+    assert_null(strstr(r.out, "espeak:de+f2"));
     run_free(&r);
     r = run_with(
         (const char *[]){"doctor", "--json", "--set=video.width=128", "--set=video.height=128", NULL}, "", 0);
@@ -482,6 +484,7 @@ static void test_doctor(void **state)
     assert_true(json_real_value(json_object_get(speed, "render_ms_per_frame")) > 0);
     assert_true(json_real_value(json_object_get(speed, "first_fragment_ms")) > 0);
     assert_true(json_array_size(json_object_get(root, "findings")) > 20);
+    assert_non_null(strstr(r.out, "espeak:de+f2"));
     json_decref(root);
     run_free(&r);
     r = run_with((const char *[]){"doctor", "--set", "avatar.character.id=nobody", NULL}, "", 0);
