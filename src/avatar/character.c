@@ -6,8 +6,8 @@
  * by all of them. A frame then takes a third of a millisecond: character_motion.h turns the pose into a face,
  * character_face.h warps the sheet's still picture and draws eyes and mouth on it.
  *
- * The model holds the sheets, counted, under a lock; one that nobody uses stays until another size or person
- * is asked for. An instance holds its sheet, the motion's memory and, while it is drawing, the last picture.
+ * The model holds the sheets, counted, under a lock; one that nobody uses stays as long as it is the only
+ * one. An instance holds its sheet, the motion's memory and, while it is drawing, the last picture.
  */
 #include "avatar/character_motion.h"
 
@@ -280,6 +280,10 @@ static void close_instance(void *inst)
         return;
     pthread_mutex_lock(&s->model->lock);
     s->shared->users--;
+    if (s->model->sheets->next) { /* not the only one: a poster's, say */
+        drop_unused(s->model);
+        give_back();
+    }
     pthread_mutex_unlock(&s->model->lock);
 }
 
