@@ -3,7 +3,7 @@
  *
  * A person is a folder avatars/ID with a rig (avatar.yaml, character_rig.h) and a drawing (character.svg).
  * For each size that sessions ask for the drawing is rasterised once into a sheet (character_sheet.h), shared
- * by all of them. A frame then takes a third of a millisecond: character_motion.h turns the pose into a face,
+ * by all of them. A frame then takes about half a millisecond: character_motion.h turns the pose into a face,
  * character_face.h warps the sheet's still picture and draws eyes and mouth on it.
  *
  * The model holds the sheets, counted, under a lock; one that nobody uses stays as long as it is the only
