@@ -476,6 +476,7 @@ static int check_whole(struct ac_config *cfg, struct ac_str *errors)
 {
     const struct ac_server_config *server = ac_config_server(cfg);
     const struct ac_video_config *video = ac_config_video(cfg);
+    const struct ac_listen_config *listen = ac_config_listen(cfg);
     const char *lang = ac_config_session(cfg)->language;
     size_t n_lang = strlen(lang);
     int err = 0;
@@ -488,6 +489,12 @@ static int check_whole(struct ac_config *cfg, struct ac_str *errors)
         err = complain(cfg, hard->where ? hard->path : "server.out_soft_kb",
                        "out_soft_kb must not be larger than out_hard_kb", errors);
     }
+    if (listen->threshold_low > listen->threshold)
+        err = complain(cfg, "listen.threshold_low", "it must not be above listen.threshold", errors);
+    if (listen->threshold_speaking < listen->threshold)
+        err = complain(cfg, "listen.threshold_speaking", "it must not be below listen.threshold", errors);
+    if (listen->pause_ms > listen->silence_ms)
+        err = complain(cfg, "listen.pause_ms", "it must not be longer than listen.silence_ms", errors);
     if (video->width % 2)
         err = complain(cfg, "video.width", "it is odd; H.264 wants an even number of pixels", errors);
     if (video->height % 2)
@@ -562,6 +569,11 @@ const struct ac_session_config *ac_config_session(const struct ac_config *cfg)
 const struct ac_video_config *ac_config_video(const struct ac_config *cfg)
 {
     return cfg->sections[AC_PART_VIDEO].values;
+}
+
+const struct ac_listen_config *ac_config_listen(const struct ac_config *cfg)
+{
+    return cfg->sections[AC_PART_LISTEN].values;
 }
 
 size_t ac_config_use(const struct ac_config *cfg, enum ac_stage stage,

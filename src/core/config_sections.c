@@ -54,6 +54,33 @@ static const struct ac_option session_options[] = {
 };
 #undef S
 
+#define S struct ac_listen_config
+static const struct ac_option listen_options[] = {
+    AC_OPTION_FLOAT(S, threshold, "threshold", "0.5", 0.01, 0.99, 0,
+                    "Probability of speech from which on somebody speaks; lower hears more."),
+    AC_OPTION_FLOAT(S, threshold_low, "threshold_low", "0.35", 0.01, 0.99, 0,
+                    "Speech that has begun lasts while its probability stays above this."),
+    AC_OPTION_FLOAT(S, threshold_speaking, "threshold_speaking", "0.7", 0.01, 0.99, 0,
+                    "The threshold while the avatar is heard, whose echo may reach the microphone."),
+    AC_OPTION_INT(S, speech_ms, "speech_ms", "250", 0, 5000, 0, "So much speech begins an utterance."),
+    AC_OPTION_INT(S, pause_ms, "pause_ms", "100", 0, 5000, 0,
+                  "After so much silence recognition begins on trial."),
+    AC_OPTION_INT(S, silence_ms, "silence_ms", "500", 50, 10000, 0, "So much silence ends an utterance."),
+    AC_OPTION_INT(S, preroll_ms, "preroll_ms", "300", 0, 2000, 0,
+                  "What was heard so long before the first speech belongs to the utterance."),
+    AC_OPTION_INT(S, max_utterance_s, "max_utterance_s", "30", 1, 300, 0,
+                  "An utterance is cut here, and longer recordings are refused."),
+    AC_OPTION_BOOL(S, barge_in, "barge_in", "true", 0, "Speech interrupts the avatar."),
+    AC_OPTION_INT(S, barge_in_ms, "barge_in_ms", "300", 0, 5000, 0,
+                  "So much speech interrupts the avatar; a shorter \"mm-hm\" does not."),
+    AC_OPTION_INT(S, stall_ms, "stall_ms", "1500", 200, 60000, 0,
+                  "A microphone that sends nothing for so long ends the utterance."),
+    AC_OPTION_INT(S, queue_ms, "queue_ms", "5000", 200, 60000, 0,
+                  "So much sound may wait to be listened to; past it the oldest is dropped."),
+    AC_OPTIONS_END,
+};
+#undef S
+
 #define S struct ac_video_config
 static const struct ac_option video_options[] = {
     AC_OPTION_INT(S, width, "width", "512", 64, 1920, 0, "Width of the picture in pixels, even."),
@@ -76,6 +103,8 @@ const struct ac_config_part ac_config_parts[AC_PART_COUNT] = {
                         sizeof(struct ac_server_config)},
     [AC_PART_LOG] = {"log", "The log, on standard error.", log_options, sizeof(struct ac_log_config)},
     [AC_PART_SESSION] = {"session", "The conversation.", session_options, sizeof(struct ac_session_config)},
+    [AC_PART_LISTEN] = {"listen", "How the microphone is listened to.", listen_options,
+                        sizeof(struct ac_listen_config)},
     [AC_PART_VIDEO] = {"video", "The talking picture as it is encoded.", video_options,
                        sizeof(struct ac_video_config)},
 };
