@@ -44,7 +44,10 @@ struct ac_tensor {
 
 /* How many elements the shape has (1 for a scalar). */
 size_t ac_tensor_count(const struct ac_tensor *t);
-/* Frees what ac_infer_run put in; leaves name and nothing else. An input or zeroed tensor is fine. */
+/*
+ * Frees what ac_infer_run put in, before the model is closed; leaves name and nothing else. A zeroed tensor
+ * is fine.
+ */
 void ac_tensor_free(struct ac_tensor *t);
 
 struct ac_infer; /* an opened model */
