@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "core/registry.h"
 
 #include <pthread.h>
@@ -111,7 +112,11 @@ size_t ac_models_trim(struct ac_models *m)
 static void env_init(struct ac_env *env, const struct ac_models *m, const struct slot *s,
                      const struct ac_prefs *prefs)
 {
-    *env = (struct ac_env){.log_name = s->log_name, .data_dirs = ac_config_data_dirs(m->cfg), .threads = 1};
+    int workers = ac_config_server(m->cfg)->workers;
+
+    *env = (struct ac_env){.log_name = s->log_name, .data_dirs = ac_config_data_dirs(m->cfg)};
+    env->threads =
+        workers ? workers : ac_cores(); /* one budget: what is drawn and what is heard share the cores */
     if (prefs)
         env->prefs = *prefs;
 }
