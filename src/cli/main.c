@@ -14,6 +14,7 @@ struct command {
 static const struct command commands[] = {
     {"serve", ac_cli_serve, "Serve the chat page: open it in a browser and talk"},
     {"say", ac_cli_say, "Text in, a video of the person who says it out"},
+    {"vad", ac_cli_vad, "Find where somebody speaks in a sound file"},
     {"doctor", ac_cli_doctor, "Show what is installed, which engines are used, how fast this machine is"},
     {"bench", ac_cli_bench, "Measure the stages, as JSON"},
     {"config", ac_cli_config, "Print the sample configuration or the reference of all options"},
