@@ -51,6 +51,20 @@ void ac_history_add(struct ac_history *h, const char *role, const char *text)
         drop_oldest(h); /* a model wants the conversation to begin with a question */
 }
 
+void ac_history_amend(struct ac_history *h, const char *heard)
+{
+    if (!h->n || strcmp(h->messages[h->n - 1].role, "assistant") != 0)
+        return;
+    struct ac_message *m = &h->messages[h->n - 1];
+    free(m->text);
+    m->text = ac_strdup(heard);
+    if (heard[0])
+        return;
+    free(m->role);
+    free(m->text);
+    h->n--;
+}
+
 size_t ac_history_count(const struct ac_history *h)
 {
     return h->n;

@@ -27,6 +27,7 @@ int ac_hub_new(struct ac_hub **out, const struct ac_config *cfg)
     hub->cfg = cfg;
     hub->models = ac_models_new(cfg);
     hub->cancel = ac_cancel_new(NULL);
+    hub->probe = ac_strand_new(hub->pool, "probe", true);
     pthread_mutex_init(&hub->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -53,12 +54,14 @@ void ac_hub_free(struct ac_hub *hub, int grace_ms)
         ;
     size_t left = hub->sessions;
     pthread_mutex_unlock(&hub->lock);
+    ac_strand_free(hub->probe, NULL, NULL);
     if (left || ac_pool_free(hub->pool, grace_ms)) {
         /* an engine that ignores its cancel token still runs in there: its memory must outlive it */
         ac_log_warn("hub", "left_running", AC_I("sessions", left));
         return;
     }
     ac_models_free(hub->models);
+    hub_listen_free(hub);
     ac_cancel_unref(hub->cancel);
     pthread_cond_destroy(&hub->idle);
     pthread_mutex_destroy(&hub->lock);

@@ -17,6 +17,9 @@
 #include <string.h>
 
 enum {
+    AUDIBLE_SLACK_US = 300000, /* the page plays later than the server sends */
+    HUSH_US = 150000,          /* an interrupted page falls silent */
+    PAGE_DELAY_US = 80000,     /* a page shows what came that long ago */
     WATCH_US = 250000,
     BUSY_GRACE_US = 2000000 /* past its deadline an engine that ignores it is given up */
 };
@@ -71,9 +74,7 @@ static void on_error(void *arg, uint32_t turn, int err, const char *reason)
 
 static void on_degraded(void *arg, enum ac_stage stage, const char *from, const char *to, const char *reason)
 {
-    session_send(arg, "degraded",
-                 json_pack("{s:s, s:s, s:s, s:s}", "stage", ac_stage_name(stage), "from", from, "to", to,
-                           "reason", reason));
+    session_degraded(arg, stage, from, to, reason);
 }
 
 static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const char *text,
@@ -85,6 +86,26 @@ static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const cha
     ac_heard_add(&s->heard, start_us, text);
     pthread_mutex_unlock(&s->out_lock);
     session_send(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
+}
+
+/*
+ * A fragment was sent: it is played behind the one before, or, after a dry spell, as soon as it comes. Under
+ * out_lock.
+ */
+static void note_fragment(struct ac_session *s, const struct ac_fragment *f)
+{
+    struct audible *a = &s->audible;
+    int64_t now = ac_now_us(), begin = now + PAGE_DELAY_US;
+
+    if (!s->marks.first_fragment)
+        s->marks.first_fragment = now;
+    else if (a->play_us > begin)
+        begin = a->play_us;
+    a->play_us = begin + f->duration_us;
+    a->until_us = a->play_us + AUDIBLE_SLACK_US;
+    a->media_us = f->start_us + f->duration_us;
+    a->idle_us = f->idle_us;
+    a->idle_at_us = a->play_us;
 }
 
 static int on_fragment(void *arg, const struct ac_fragment *f)
@@ -99,8 +120,8 @@ static int on_fragment(void *arg, const struct ac_fragment *f)
     pthread_mutex_lock(&s->out_lock);
     if (s->port_open)
         err = s->port.send(s->port.arg, text, len, f->data, f->size);
-    if (!err && !s->marks.first_fragment)
-        s->marks.first_fragment = ac_now_us();
+    if (!err)
+        note_fragment(s, f);
     pthread_mutex_unlock(&s->out_lock);
     free(text);
     return err;
@@ -122,7 +143,7 @@ static void end_turn(struct ac_session *s)
     free(s->answer_text);
     s->answer_text = NULL;
     pthread_mutex_lock(&s->out_lock);
-    ac_heard_clear(&s->heard);
+    s->turn_runs = false;
     pthread_mutex_unlock(&s->out_lock);
 }
 
@@ -134,8 +155,10 @@ static void turn_done(struct ac_session *s, const struct ac_speaker_times *times
     int64_t now = ac_now_us();
 
     ac_history_add(s->history, "assistant", s->answer_text);
+    s->in_history = s->answer_text && s->answer_text[0];
     session_send(s, "turn_done",
-                 json_pack("{s:i, s:{s:o, s:o, s:o, s:o, s:o, s:o}}", "turn", (int)s->turn, "marks",
+                 json_pack("{s:i, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}}", "turn", (int)s->turn, "marks",
+                           "endpoint", mark(m.begin, m.endpoint), "asr_final", mark(m.begin, m.asr_final),
                            "first_token", mark(m.begin, m.first_token), "first_sentence",
                            mark(m.begin, m.first_sentence), "first_audio",
                            mark(m.begin, times->first_audio_us), "first_frame",
@@ -148,7 +171,7 @@ static void turn_done(struct ac_session *s, const struct ac_speaker_times *times
                 AC_F("encode_ms", (double)times->encode_cpu_us / 1000));
     atomic_fetch_add(&s->hub->turns_done, 1);
     end_turn(s);
-    session_state(s, "idle");
+    session_rest(s);
 }
 
 static void answer_done_task(void *arg)
@@ -238,37 +261,98 @@ int session_open_engines(struct ac_session *s)
 
 /* ---- stopping ---- */
 
-/* What of the answer the person has heard: what the client reported, else by the clock. */
-static void keep_heard(struct ac_session *s)
+bool session_is_audible(struct ac_session *s)
 {
     pthread_mutex_lock(&s->out_lock);
-    int64_t heard_us = s->marks.first_fragment ? ac_now_us() - s->marks.first_fragment : 0;
-    if (s->reported_heard_us)
-        heard_us = s->reported_heard_us;
-    char *text = ac_heard_text(&s->heard, heard_us);
+    bool audible = !s->audible.stopped && ac_now_us() < s->audible.until_us;
     pthread_mutex_unlock(&s->out_lock);
-    ac_history_add(s->history, "assistant", text);
-    free(text);
+    return audible;
 }
 
-void session_stop_turn(struct ac_session *s, bool tell)
+void session_heard(struct ac_session *s, uint32_t turn, int64_t heard_us)
 {
-    bool running = s->running;
+    struct audible *a = &s->audible;
+
+    if (turn != s->turn)
+        return;
+    pthread_mutex_lock(&s->out_lock);
+    if (s->marks.first_fragment && !a->stopped) {
+        int64_t left = a->media_us - heard_us;
+        a->play_us = ac_now_us() + (left > 0 ? left : 0);
+        a->until_us = a->play_us + AUDIBLE_SLACK_US;
+    }
+    pthread_mutex_unlock(&s->out_lock);
+}
+
+void session_set_idle(struct ac_session *s, double idle_ms)
+{
+    if (idle_ms < 0)
+        return;
+    pthread_mutex_lock(&s->out_lock);
+    s->audible.idle_us = (int64_t)(idle_ms * 1000);
+    s->audible.idle_at_us = ac_now_us();
+    pthread_mutex_unlock(&s->out_lock);
+}
+
+/* Where the page's idle motion is now, as far as is known. */
+static int64_t idle_now(struct ac_session *s)
+{
+    pthread_mutex_lock(&s->out_lock);
+    const struct audible *a = &s->audible;
+    int64_t us = a->idle_at_us ? a->idle_us + ac_now_us() - a->idle_at_us : 0;
+    pthread_mutex_unlock(&s->out_lock);
+    us %= AC_IDLE_PERIOD_US;
+    return us < 0 ? us + AC_IDLE_PERIOD_US : us;
+}
+
+/* What of the answer the person has heard: what the client reported, else by the clock. */
+static char *heard_text(struct ac_session *s)
+{
+    pthread_mutex_lock(&s->out_lock);
+    int64_t now = ac_now_us(), left_us = s->audible.play_us - now;
+    int64_t heard_us = s->marks.first_fragment ? s->audible.media_us - (left_us > 0 ? left_us : 0) : 0;
+    char *text = ac_heard_text(&s->heard, heard_us);
+    s->audible.until_us = left_us > 0 ? now + HUSH_US : 0;
+    s->audible.stopped = true;
+    pthread_mutex_unlock(&s->out_lock);
+    return text;
+}
+
+void session_rest(struct ac_session *s)
+{
+    session_state(s, s->mic.mode ? "listening" : "idle");
+}
+
+void session_stop_turn(struct ac_session *s, const char *reason)
+{
+    bool running = s->running, audible = session_is_audible(s);
 
     if (running) {
         ac_cancel_trigger(s->turn_cancel);
         ac_answer_stop(s->answer);
         ac_speaker_stop(s->speaker);
-        keep_heard(s);
+    }
+    if (running || audible) {
+        char *text = heard_text(s);
+        if (running)
+            ac_history_add(s->history, "assistant", text);
+        else if (s->in_history)
+            ac_history_amend(s->history, text);
+        free(text);
+        s->in_history = false;
+    }
+    if (running) {
         atomic_fetch_add(&s->hub->turns_interrupted, 1);
         end_turn(s);
-        ac_log_info("turn", "stopped", AC_S("session", s->id), AC_I("turn", s->turn));
+        ac_log_info("turn", "stopped", AC_S("session", s->id), AC_I("turn", s->turn), AC_S("reason", reason));
     }
-    if (!tell)
+    if (!reason)
         return;
-    session_send(s, "interrupted", json_pack("{s:o}", "turn", running ? json_integer(s->turn) : json_null()));
+    session_send(s, "interrupted",
+                 json_pack("{s:o, s:s}", "turn", running || audible ? json_integer(s->turn) : json_null(),
+                           "reason", reason));
     if (running)
-        session_state(s, "idle");
+        session_rest(s);
 }
 
 /*
@@ -298,7 +382,7 @@ static void watch_task(void *arg)
         return;
     }
     session_error(s, AC_ETIMEDOUT, why, s->turn);
-    session_stop_turn(s, true);
+    session_stop_turn(s, "timed_out");
     if (speaker_us) {
         ac_speaker_free(s->speaker, session_part_gone, s);
         open_speaker(s);
@@ -336,19 +420,29 @@ static int say_verbatim(struct ac_session *s, const char *text)
     return err || seq ? err : AC_EEMPTY;
 }
 
-void session_begin_turn(struct ac_session *s, const char *text, bool verbatim, int64_t idle_us)
+void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
+                        const struct ac_listened *heard)
 {
+    int64_t idle_us = idle_now(s);
+
     if (s->running)
-        session_stop_turn(s, true);
+        session_stop_turn(s, "question");
     s->turn++;
     s->running = s->speaking = true;
     s->answering = !verbatim;
-    s->reported_heard_us = 0;
+    s->in_history = false;
     s->turn_cancel = ac_cancel_new(s->cancel);
     atomic_fetch_add(&s->hub->turns, 1);
     atomic_fetch_add(&s->hub->talking, 1);
     pthread_mutex_lock(&s->out_lock);
     s->marks = (struct marks){.begin = ac_now_us()};
+    if (heard)
+        s->marks = (struct marks){
+            .begin = heard->voice_end_us, .endpoint = heard->endpoint_us, .asr_final = heard->final_us};
+    s->audible.media_us = 0;
+    s->audible.stopped = false;
+    s->turn_runs = true;
+    ac_heard_clear(&s->heard);
     pthread_mutex_unlock(&s->out_lock);
     session_state(s, "thinking");
     ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_us);
