@@ -3,21 +3,21 @@
  * what it hears: it stands in where Silero's model is missing.
  *
  * Each window of 512 samples (32 ms) has a level in dB, after a high-pass at about 200 Hz that takes away hum
- * and rumble. The floor is the lowest level of the last few seconds (minimum statistics: R. Martin, "Noise
- * power spectral density estimation based on optimal smoothing and minimum statistics", 2001, here of the
- * whole band): speech has gaps, so the floor is that of the room even while somebody speaks. How far the
- * level is above the floor gives the probability, by a logistic curve. It falls slowly, to bridge the quiet
- * consonants within a word.
+ * and rumble. The noise floor is the level that a tenth of the last four seconds' windows do not reach:
+ * speech has gaps, so that is the level of the room even while somebody speaks, and a few windows of digital
+ * silence, as at the start of many streams, do not pull it down. How far the level is above the floor gives
+ * the probability, by a logistic curve. It falls slowly, to bridge the quiet consonants within a word.
  */
 #include "avatarchat/handler.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
     WINDOW = 512,
-    SPAN = 24, /* windows that one minimum is kept of: 0.77 s */
-    SPANS = 4, /* minima looked at: about 3 s */
+    MEMORY = 125, /* windows: 4 s */
+    TENTH = 10,
 };
 
 static const double HIGH_PASS = 0.924; /* exp(-2π · 200 / 16000) */
@@ -45,9 +45,9 @@ struct instance {
     size_t fill;
     int64_t start_sample;
     /* the stream */
-    double x, y; /* last sample before and after the high-pass */
-    double minima[SPANS];
-    int windows;
+    double x, y;           /* last sample before and after the high-pass */
+    double levels[MEMORY]; /* a ring */
+    size_t windows;        /* so far */
     float probability;
     bool begun;
     uint32_t turn;
@@ -76,19 +76,23 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
     return 0;
 }
 
-/* Notes the level and gives the lowest one of the last SPANS spans, this one among them. */
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Notes the level and gives the floor, this one counted. */
 static double track_floor(struct instance *i, double level_db)
 {
-    int span = i->windows / SPAN % SPANS;
-    double floor_db = level_db;
+    double sorted[MEMORY];
 
-    if (i->windows % SPAN == 0 || level_db < i->minima[span])
-        i->minima[span] = level_db;
-    for (int k = 0; k < SPANS && k * SPAN <= i->windows; k++)
-        floor_db = fmin(floor_db, i->minima[k]);
-    /* the count goes round so that it never overflows and all spans stay known */
-    i->windows = i->windows + 1 < 2 * SPAN * SPANS ? i->windows + 1 : SPAN * SPANS;
-    return floor_db;
+    i->levels[i->windows++ % MEMORY] = level_db;
+    size_t n = i->windows < MEMORY ? i->windows : MEMORY;
+    memcpy(sorted, i->levels, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare);
+    return sorted[n / TENTH];
 }
 
 static int finish_window(struct instance *i, struct ac_sink *out)

@@ -4,6 +4,9 @@
 
 #include "base/str.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum { TINY_F32 = 1, TINY_I32 = 6, TINY_I64 = 7 }; /* TensorProto.DataType */
 
 static inline void pb_varint(struct ac_str *s, uint64_t v)
