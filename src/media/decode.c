@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libavformat/avformat.h>
+#include <libavutil/intreadwrite.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,37 @@ static int collect(void *arg, const int16_t *pcm, size_t n)
     return AC_OK;
 }
 
+/* n bytes from there on, without moving; false where the source is shorter or cannot be read twice. */
+static bool peek(const struct whole *w, int64_t at, uint8_t *data, size_t n)
+{
+    if (w->fd >= 0)
+        return pread(w->fd, data, n, at) == (ssize_t)n;
+    if (at < 0 || (uint64_t)at > w->len || w->len - (size_t)at < n)
+        return false;
+    memcpy(data, w->data + at, n);
+    return true;
+}
+
+/*
+ * True where the header of a WAV file promises more sound than the file has: libav takes what there is and
+ * says nothing. Sizes of 0 and all ones are written by programs that do not know it yet.
+ */
+static bool wav_is_cut(struct whole *w)
+{
+    uint8_t head[12];
+    int64_t at = sizeof head, end = w->fd >= 0 ? seek_file(w, 0, AVSEEK_SIZE) : (int64_t)w->len;
+
+    if (!peek(w, 0, head, 12) || memcmp(head, "RIFF", 4) != 0 || memcmp(head + 8, "WAVE", 4) != 0)
+        return false;
+    while (peek(w, at, head, 8)) {
+        int64_t size = AV_RL32(head + 4);
+        if (memcmp(head, "data", 4) == 0)
+            return size != UINT32_MAX && size > end - at - 8;
+        at += 8 + size + (size & 1); /* chunks begin at even places */
+    }
+    return false;
+}
+
 static int decode_whole(struct whole *w, int max_s, char *reason)
 {
     struct ac_decode_run run = {.read = w->fd >= 0 ? read_file : read_memory,
@@ -106,7 +138,7 @@ static int decode_whole(struct whole *w, int max_s, char *reason)
 
     *w->out = (struct ac_pcm){0};
     int err = ac_decode_run(&run);
-    w->out->damaged = run.damaged;
+    w->out->damaged = run.damaged || wav_is_cut(w);
     if (err) {
         free(w->out->samples);
         *w->out = (struct ac_pcm){0};

@@ -133,8 +133,7 @@ static int open_demuxer(struct decoder *d)
     /* A stream's headers say all; looking further would hold its first packets back. */
     if (err >= 0 && !format)
         err = avformat_find_stream_info(d->demux, NULL);
-    if (err == AVERROR(ENOMEM))
-        return AC_ENOMEM;
+    /* also where memory was short: a damaged header asks for more than there can be */
     if (err < 0 && !d->read_err)
         return fail(d, AC_EINVAL, "it is no audio file of a known format, or its header is damaged");
     return d->read_err;
