@@ -43,7 +43,8 @@ struct instance {
     struct model *model;
     const struct config *cfg;
     struct ac_env *env;
-    int lang; /* asked for, -1 = find out */
+    int lang;       /* asked for, -1 = find out */
+    int lang_heard; /* the last time: people seldom change it */
     struct ac_utterance utterance;
 };
 
@@ -196,6 +197,7 @@ static int hear(struct instance *i, const int16_t *pcm, size_t n, struct ac_whis
     const struct ac_whisper *w = &i->model->whisper;
     const struct ac_whisper_ask ask = {
         .lang = i->lang,
+        .lang_guess = i->lang_heard,
         .timestamps = i->cfg->timestamps,
         .max_tokens = TOKENS_MORE + TOKENS_S * n / AC_LISTEN_RATE_HZ,
     };
@@ -227,6 +229,7 @@ static int recognise(void *arg, struct ac_utterance *u, const int16_t *pcm, size
                  AC_F("no_speech", heard.no_speech), AC_B("repeated", heard.repeated));
     if (nobody_speaks(i->cfg, &heard))
         return 0;
+    i->lang_heard = heard.lang < 0 ? 0 : heard.lang;
     say_all(w, u, &heard, (int64_t)n * 1000000 / AC_LISTEN_RATE_HZ);
     ac_utterance_judge(u, n, expf(heard.logprob), heard.lang < 0 ? "en" : w->spec.lang[heard.lang]);
     return 0;

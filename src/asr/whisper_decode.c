@@ -18,16 +18,33 @@ static size_t prompt(const struct ac_whisper_spec *s, int lang, bool timestamps,
     return n;
 }
 
-/* Reads the start token alone: what follows it tells the language. */
-static int find_lang(const struct ac_whisper *w, struct ac_whisper_run *r, int *lang,
-                     struct ac_cancel *cancel, struct ac_env *env)
+/*
+ * Reads the start of the text; *logits gets what follows its last token. The values behind its first token,
+ * which knows only the sound, tell the language and whether anybody speaks; a language that was guessed wrong
+ * is put right and read again.
+ */
+static int read_start(const struct ac_whisper *w, struct ac_whisper_run *r, const struct ac_whisper_ask *ask,
+                      struct ac_whisper_heard *heard, size_t *n, float **logits, struct ac_cancel *cancel,
+                      struct ac_env *env)
 {
-    int64_t sot = w->spec.sot;
-    float *logits;
-    int err = ac_whisper_step(w, r, &sot, 1, 0, &logits, cancel, env);
+    const struct ac_whisper_spec *s = &w->spec;
+    int64_t tokens[AC_WHISPER_MAX_PROMPT];
+    bool find = s->multilingual && ask->lang < 0;
 
+    heard->lang = find ? ask->lang_guess : ask->lang;
+    *n = prompt(s, heard->lang, ask->timestamps, tokens);
+    int err = ac_whisper_step(w, r, tokens, *n, 0, logits, cancel, env);
+    if (err)
+        return err;
+    heard->no_speech = ac_whisper_probability(*logits, s->n_vocab, s->no_speech);
+    int likeliest = find ? ac_whisper_likeliest_lang(s, *logits) : heard->lang;
+    if (likeliest != heard->lang) {
+        heard->lang = likeliest;
+        *n = prompt(s, heard->lang, ask->timestamps, tokens);
+        err = ac_whisper_step(w, r, tokens, *n, 0, logits, cancel, env);
+    }
     if (!err)
-        *lang = ac_whisper_likeliest_lang(&w->spec, logits);
+        *logits += (*n - 1) * s->n_vocab;
     return err;
 }
 
@@ -35,20 +52,15 @@ int ac_whisper_decode(const struct ac_whisper *w, struct ac_whisper_run *r, cons
                       struct ac_whisper_heard *heard, struct ac_cancel *cancel, struct ac_env *env)
 {
     const struct ac_whisper_spec *s = &w->spec;
-    int64_t start[AC_WHISPER_MAX_PROMPT], next;
-    float *logits, logprob = 0, sum = 0;
-    size_t max = s->n_text_ctx / 2 < ask->max_tokens ? s->n_text_ctx / 2 : ask->max_tokens, picked = 0;
-    int err = 0;
+    float *logits = NULL, logprob = 0, sum = 0;
+    size_t max = ask->max_tokens < AC_WHISPER_MAX_TOKENS ? ask->max_tokens : AC_WHISPER_MAX_TOKENS;
+    size_t n_start = 0, picked = 0;
 
-    *heard = (struct ac_whisper_heard){.lang = s->multilingual ? ask->lang : -1};
-    if (s->multilingual && ask->lang < 0)
-        err = find_lang(w, r, &heard->lang, cancel, env);
-    size_t n_start = prompt(s, heard->lang, ask->timestamps, start);
-    err = err ? err : ac_whisper_step(w, r, start, n_start, 0, &logits, cancel, env);
+    max = max < s->n_text_ctx / 2 ? max : s->n_text_ctx / 2;
+    *heard = (struct ac_whisper_heard){.lang = -1};
+    int err = read_start(w, r, ask, heard, &n_start, &logits, cancel, env);
     if (err)
         return err;
-    heard->no_speech = ac_whisper_probability(logits, s->n_vocab, s->no_speech);
-    logits += (n_start - 1) * s->n_vocab;
     for (;;) {
         int32_t token = ac_whisper_pick(s, logits, heard->tokens, heard->n, ask->timestamps, &logprob);
         sum += logprob;
@@ -61,7 +73,7 @@ int ac_whisper_decode(const struct ac_whisper *w, struct ac_whisper_run *r, cons
         heard->n = keep;
         if (heard->repeated || heard->n >= max)
             break;
-        next = token;
+        int64_t next = token;
         err = ac_whisper_step(w, r, &next, 1, n_start + heard->n - 1, &logits, cancel, env);
         if (err)
             return err;

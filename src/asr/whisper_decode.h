@@ -9,8 +9,9 @@
 
 struct ac_whisper_ask {
     int lang;          /* index of the language, -1 = find out (or: the model has one only) */
+    int lang_guess;    /* what it probably is, where it is to be found out: a right guess saves a step */
     bool timestamps;   /* the text in pieces with their times */
-    size_t max_tokens; /* at most AC_WHISPER_MAX_TOKENS */
+    size_t max_tokens; /* AC_WHISPER_MAX_TOKENS, and half of the model's longest text, are limits too */
 };
 
 struct ac_whisper_heard {
