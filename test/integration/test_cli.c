@@ -471,6 +471,8 @@ static void test_doctor(void **state)
     r = run_with((const char *[]){"doctor", "--set", "server.port=0", NULL}, "", 0);
     expect(&r, 0, "Everything that is needed is there.", NULL);
     expect(&r, 0, "tts.flite", NULL);
+    expect(&r, 0, "onnxruntime        1.", NULL);
+    expect(&r, 0, "vad.silero         used", NULL);
     run_free(&r);
     r = run_with(
         (const char *[]){"doctor", "--json", "--set=video.width=128", "--set=video.height=128", NULL}, "", 0);

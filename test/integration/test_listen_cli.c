@@ -223,12 +223,37 @@ static void test_vad_extremes(void **state)
     program_run_free(&r);
 }
 
+/* Figures are there and possible; how good they are is for people to judge. */
+static void test_bench_vad(void **state)
+{
+    struct program_run r;
+    size_t i;
+    json_t *engine;
+
+    (void)state;
+    program_run(&r, (const char *const[]){"bench", "vad", "--json", "--rounds=1", NULL}, NULL, 0);
+    assert_int_equal(r.status, 0);
+    json_t *root = json_loads(r.out, 0, NULL);
+    program_run_free(&r);
+    json_t *engines = json_object_get(root, "engines");
+    assert_int_equal(json_array_size(engines), 2);
+    json_array_foreach(engines, i, engine)
+    {
+        const json_t *cpu = json_object_get(engine, "cpu_ms_per_window");
+        double min = json_real_value(json_object_get(cpu, "min")),
+               median = json_real_value(json_object_get(cpu, "median"));
+        assert_true(min >= 0 && median >= min && median < 1000);
+    }
+    assert_string_equal(json_string_value(json_object_get(json_array_get(engines, 0), "engine")), "silero");
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vad_forms),    cmocka_unit_test(test_vad_bad_files),
         cmocka_unit_test(test_vad_usage),    cmocka_unit_test(test_vad_json),
-        cmocka_unit_test(test_vad_extremes),
+        cmocka_unit_test(test_vad_extremes), cmocka_unit_test(test_bench_vad),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
