@@ -11,11 +11,14 @@ static const struct ac_option server_options[] = {
     AC_OPTION_INT(S, port, "port", "8000", 0, 65535, 0, "Port to listen on; 0 takes a free one."),
     AC_OPTION_PATH(S, web_dir, "web_dir", "", 0,
                    "Folder of the chat page; empty for the one that was built or installed."),
-    AC_OPTION_INT(S, max_message_kb, "max_message_kb", "256", 1, 65536, 0, "Largest message of a client."),
+    AC_OPTION_INT(S, max_message_kb, "max_message_kb", "2048", 1, 65536, 0,
+                  "Largest message of a client; half a minute of sound in base64 takes 1300."),
     AC_OPTION_INT(S, max_text_chars, "max_text_chars", "4000", 1, 1000000, 0,
                   "Longest question or text to say, in characters."),
     AC_OPTION_INT(S, max_messages_per_s, "max_messages_per_s", "50", 1, 100000, 0,
                   "Messages a second that one client may send."),
+    AC_OPTION_INT(S, max_audio_messages_per_s, "max_audio_messages_per_s", "500", 1, 100000, 0,
+                  "Pieces of sound a second that one client may send besides."),
     AC_OPTION_INT(S, max_sessions, "max_sessions", "200", 1, 100000, 0, "Sessions at the same time."),
     AC_OPTION_INT(S, idle_timeout_s, "idle_timeout_s", "600", 1, 604800, 0,
                   "A connection without any message is closed after this time."),
@@ -24,6 +27,9 @@ static const struct ac_option server_options[] = {
     AC_OPTION_INT(S, out_hard_kb, "out_hard_kb", "16384", 64, 1048576, 0,
                   "With so much unread output a client is closed."),
     AC_OPTION_INT(S, workers, "workers", "0", 0, 256, 0, "Threads that compute; 0 for one a core."),
+    AC_OPTION_INT(
+        S, model_idle_s, "model_idle_s", "1800", 0, 604800, 0,
+        "A model that nobody has used for so long is closed until it is wanted again; 0 for never."),
     AC_OPTIONS_END,
 };
 #undef S
