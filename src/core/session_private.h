@@ -47,6 +47,7 @@ struct ac_hub {
     atomic_size_t talking;
     atomic_uint_fast64_t turns, turns_done, turns_interrupted, errors;
     struct ac_strand *probe;       /* finds out what listens */
+    struct ac_strand *keeper;      /* closes models that nobody uses */
     struct listen_info listen;     /* lock */
     bool probing;                  /* lock */
     struct listen_waiter *waiters; /* lock */
