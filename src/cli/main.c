@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"say", ac_cli_say, "Text in, a video of the person who says it out"},
     {"transcribe", ac_cli_transcribe, "Write down what is said in a sound file"},
     {"vad", ac_cli_vad, "Find where somebody speaks in a sound file"},
+    {"models", ac_cli_models, "List, fetch and check bigger models"},
     {"doctor", ac_cli_doctor, "Show what is installed, which engines are used, how fast this machine is"},
     {"bench", ac_cli_bench, "Measure the stages, as JSON"},
     {"config", ac_cli_config, "Print the sample configuration or the reference of all options"},
