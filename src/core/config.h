@@ -59,7 +59,8 @@ struct ac_listen_config {
     int speech_ms, pause_ms, silence_ms;
     int preroll_ms;
     int max_utterance_s;
-    bool barge_in; /* speech interrupts the avatar */
+    bool think_ahead; /* the answer is begun on trial at "silence?" */
+    bool barge_in;    /* speech interrupts the avatar */
     int barge_in_ms;
     int stall_ms; /* a microphone that sends nothing for so long ends the utterance */
     int queue_ms; /* sound that may wait to be listened to */

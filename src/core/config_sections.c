@@ -76,6 +76,8 @@ static const struct ac_option listen_options[] = {
                   "What was heard so long before the first speech belongs to the utterance."),
     AC_OPTION_INT(S, max_utterance_s, "max_utterance_s", "30", 1, 300, 0,
                   "An utterance is cut here, and longer recordings are refused."),
+    AC_OPTION_BOOL(S, think_ahead, "think_ahead", "true", 0,
+                   "The answer is begun on trial while the end of speech is not yet decided."),
     AC_OPTION_BOOL(S, barge_in, "barge_in", "true", 0, "Speech interrupts the avatar."),
     AC_OPTION_INT(S, barge_in_ms, "barge_in_ms", "300", 0, 5000, 0,
                   "So much speech interrupts the avatar; a shorter \"mm-hm\" does not."),

@@ -44,8 +44,8 @@ static void test_hands_free(void **state)
     assert_string_equal(text_of(c, wait_for(c, "text_done", (size_t)at)), "Hello there.");
     assert_true(mark(c, done, "endpoint") >= 0);
     assert_true(mark(c, done, "asr_final") >= mark(c, done, "endpoint"));
-    assert_true(mark(c, done, "first_token") >= mark(c, done, "asr_final"));
     assert_true(mark(c, done, "first_fragment") >= mark(c, done, "first_token"));
+    assert_true(mark(c, done, "first_fragment") >= mark(c, done, "asr_final"));
     at = wait_for(c, "state", (size_t)done);
     assert_string_equal(fake_string(&c->messages[at], "state"), "listening");
     fake_client_send(c, "{\"type\":\"audio_end\"}");
@@ -213,6 +213,86 @@ static void test_trial_is_used(void **state)
     close_scene(&s);
 }
 
+/* The answer is begun at "silence?", too, but nothing of it is sent before the end is decided. */
+static void test_think_ahead(void **state)
+{
+    static const char *const sets[] = {"listen.think_ahead=true", "listen.think_ahead=false"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct scene s;
+        struct fake_client *c = &s.c;
+        open_scene(&s, sets[i]);
+        mic_on(c, "");
+        int finals = fake_finals();
+        size_t from = fake_client_total(c);
+        say(c, "echo Ahead of time. And more.");
+        hush(c, 200);
+        while (fake_finals() == finals)
+            ac_sleep_us(1000);
+        ac_sleep_us(300000); /* time to begin, and to give something away */
+        size_t to = fake_client_total(c);
+        for (size_t k = from; k < to; k++)
+            if (strcmp(c->messages[k].type, "vad") != 0 && strcmp(c->messages[k].type, "asr_partial") != 0 &&
+                strcmp(c->messages[k].type, "listen") != 0)
+                fail_msg("%s before the end of speech", c->messages[k].type);
+        hush(c, 500);
+        int at = wait_for(c, "asr_result", from), done = wait_for(c, "turn_done", from);
+        assert_string_equal(fake_string(&c->messages[wait_for(c, "state", (size_t)at)], "state"), "thinking");
+        assert_true((mark(c, done, "first_token") < mark(c, done, "endpoint")) == (i == 0));
+        assert_string_equal(text_of(c, wait_for(c, "text_done", (size_t)at)), "Ahead of time. And more.");
+        assert_int_equal(fake_client_count(c, "sentence", (size_t)at), 2);
+        double end_ms = 0;
+        for (int k = at; k < done; k++) {
+            if (strcmp(c->messages[k].type, "video_chunk_meta") != 0)
+                continue;
+            assert_true(fake_number(&c->messages[k], "start_ms") == end_ms);
+            end_ms += fake_number(&c->messages[k], "duration_ms");
+        }
+        assert_true(end_ms > 1000);
+        ac_sleep_us(400000);
+        from = fake_client_total(c);
+        fake_client_send(c, "{\"type\":\"text\",\"text\":\"count\"}"); /* question, answer, question */
+        assert_string_equal(text_of(c, wait_for(c, "text_done", from)), "3 messages.");
+        close_scene(&s);
+    }
+}
+
+/* Of an answer begun on trial that was void nothing is seen or remembered, whatever it does. */
+static void test_void_answers(void **state)
+{
+    static const char *const questions[] = {"hang on", "echo much", "fail", "failafter some",
+                                            "slow one two three"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        struct scene s;
+        struct fake_client *c = &s.c;
+        open_scene(&s, NULL);
+        mic_on(c, "");
+        int finals = fake_finals();
+        say(c, questions[i]);
+        say(c, "      ");
+        hush(c, 250);
+        while (fake_finals() == finals)
+            ac_sleep_us(1000);
+        ac_sleep_us(100000);
+        say(c, " recall more");
+        fake_client_send(c, "{\"type\":\"audio_end\"}");
+        int at = wait_for(c, "asr_result", 0);
+        for (int k = 0; k < at; k++)
+            if (!strcmp(c->messages[k].type, "text_chunk") || !strcmp(c->messages[k].type, "error") ||
+                !strcmp(c->messages[k].type, "degraded") || !strcmp(c->messages[k].type, "interrupted"))
+                fail_msg("%s: %s of a void answer", questions[i], c->messages[k].type);
+        fake_client_send(c, "{\"type\":\"text\",\"text\":\"count\"}");
+        int done = wait_for(c, "text_done", (size_t)at);
+        while (!strstr(text_of(c, done), "messages"))
+            done = wait_for(c, "text_done", (size_t)done + 1);
+        assert_true(!strncmp(text_of(c, done), "2", 1) || !strncmp(text_of(c, done), "3", 1));
+        close_scene(&s);
+    }
+}
+
 static void test_trial_is_void(void **state)
 {
     struct scene s;
@@ -237,6 +317,7 @@ static void test_trial_is_void(void **state)
         wait_for(c, "turn_done", (size_t)at);
         ac_sleep_us(2600000); /* until it is no more heard */
         assert_int_equal(fake_client_count(c, "asr_result", from), 1);
+        assert_int_equal(fake_client_count(c, "text_done", from), 1); /* nor of what was answered on trial */
     }
     close_scene(&s);
 }
@@ -367,6 +448,8 @@ int main(void)
         cmocka_unit_test(test_webm),
         cmocka_unit_test(test_recording),
         cmocka_unit_test(test_trial_is_used),
+        cmocka_unit_test(test_think_ahead),
+        cmocka_unit_test(test_void_answers),
         cmocka_unit_test(test_trial_is_void),
         cmocka_unit_test(test_barge_in),
         cmocka_unit_test(test_no_barge_in),
