@@ -190,6 +190,22 @@ static void test_usage(void **state)
     }
 }
 
+static void test_doctor_says_who_listens(void **state)
+{
+    struct command_result r;
+
+    (void)state;
+    command_run(&r,
+                (const char *const[]){"doctor", "--set", "asr.use=[openai, pocketsphinx]", "--set",
+                                      "asr.openai.base_url=http://127.0.0.1:9/v1", NULL},
+                NULL, 0);
+    const char *listening = strstr(r.out, "\nlistening\n");
+    if (!listening || !strstr(listening, "first: what its server understands") ||
+        !strstr(listening, "then: en"))
+        fail_msg("%s", r.out);
+    command_result_free(&r);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -212,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_long_file_is_cut),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_doctor_says_who_listens),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
