@@ -1,4 +1,4 @@
-# avatar-chat: the verbs. Each installs what it needs first (tools/setup.sh) and is quick the second time.
+# avatar-chat: the verbs. Each installs what it needs first (tools/setup.sh, tools/fetch_models.sh) and is quick the second time.
 #   make run      install, build, start; the page is on http://localhost:8000
 #   make test     every test: C (unit, integration, fuzz corpora), web (Vitest), browser (Playwright)
 #   make build    the program (build/avatar-chat) and the page (web/apps/chat/dist)
@@ -20,6 +20,7 @@ run: build
 
 setup-build setup-test setup-lint: setup-%:
 	@tools/setup.sh $*
+	@tools/fetch_models.sh
 
 build: setup-build
 	@tools/build.sh $(BUILD) -DAC_TESTS=OFF
@@ -66,6 +67,7 @@ fmt: setup-lint
 bench: build
 	@tools/build.sh $(BUILD) -DAC_TESTS=OFF bench
 	./$(BUILD)/avatar-chat bench say
+	./$(BUILD)/avatar-chat bench vad
 
 install: build
 	cmake --install $(BUILD) --prefix $(PREFIX)

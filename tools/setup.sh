@@ -31,6 +31,11 @@ for group in $groups; do
         have "$package" || missing="$missing $package"
     done
 done
+for package in $(awk '$1 == "offered" { print $2 }' tools/packages.txt); do
+    if ! have "$package" && apt-cache show "$package" >/dev/null 2>&1; then
+        missing="$missing $package"
+    fi
+done
 [ -z "$missing" ] && exit 0
 
 install="apt-get install -y --no-install-recommends$missing"

@@ -5,6 +5,7 @@
  * piece of speech with its phonemes, a face pose, a picture. The maker fills it, pushes it (which
  * hands over its reference) and touches it no more; readers borrow it or take a reference.
  *
+ *   AUDIO -> vad -> VOICE -> (utterance) AUDIO -> asr -> TRANSCRIPT -> (question)
  *   CHAT -> llm -> TEXT -> (sentences) -> TEXT -> tts -> SPEECH -> lipsync -> POSE -> avatar -> PICTURE
  *
  * Threads: ac_frame_ref/unref from any thread; a frame's content is not changed after the push.
@@ -18,11 +19,14 @@
 
 enum ac_frame_type {
     AC_FRAME_INVALID = 0,
-    AC_FRAME_CHAT,    /* conversation so far, the last message is the question */
-    AC_FRAME_TEXT,    /* piece of an answer, or one sentence to speak */
-    AC_FRAME_SPEECH,  /* PCM with phonemes and words */
-    AC_FRAME_POSE,    /* the face at one video frame */
-    AC_FRAME_PICTURE, /* YUV 4:2:0 */
+    AC_FRAME_CHAT,       /* conversation so far, the last message is the question */
+    AC_FRAME_TEXT,       /* piece of an answer, or one sentence to speak */
+    AC_FRAME_SPEECH,     /* PCM with phonemes and words */
+    AC_FRAME_POSE,       /* the face at one video frame */
+    AC_FRAME_PICTURE,    /* YUV 4:2:0 */
+    AC_FRAME_AUDIO,      /* what the microphone heard */
+    AC_FRAME_VOICE,      /* how likely a piece of it is speech */
+    AC_FRAME_TRANSCRIPT, /* what was said */
 };
 
 enum ac_emotion {
@@ -161,6 +165,37 @@ struct ac_picture {
     int64_t frame;     /* as in ac_pose */
 };
 
+/* What listening works on: 16 kHz mono, whatever the microphone or the file gave. */
+enum { AC_LISTEN_RATE_HZ = 16000 };
+
+/* A piece of the microphone's sound at AC_LISTEN_RATE_HZ. Pieces follow each other without gap. */
+struct ac_audio {
+    int16_t *pcm; /* mono, owned */
+    size_t n_samples;
+    int64_t start_sample; /* of pcm[0], from the start of the stream */
+    char lang[16];        /* BCP 47 tag of what is spoken, "" = find out */
+};
+
+/* How likely the samples start … start + n are speech. A VAD engine covers the stream without hole. */
+struct ac_voice {
+    int64_t start_sample;
+    size_t n_samples;
+    float probability; /* 0 … 1 */
+};
+
+/*
+ * What an utterance says. Recognisers give any number of partial ones (each replaces the one before) while
+ * AUDIO comes in, and one final one when the utterance is complete (process(NULL)); text "" = nothing said.
+ */
+struct ac_transcript {
+    char *text; /* UTF-8, owned, never NULL once pushed */
+    char lang[16];
+    bool final;
+    float confidence;      /* 0 … 1; 0 = the engine does not know */
+    struct ac_word *words; /* byte ranges in text, times from the start of the utterance; NULL = not known */
+    size_t n_words;
+};
+
 struct ac_frame {
     enum ac_frame_type type;
     uint32_t turn; /* number of the turn the frame belongs to */
@@ -170,6 +205,9 @@ struct ac_frame {
         struct ac_speech speech;
         struct ac_pose pose;
         struct ac_picture picture;
+        struct ac_audio audio;
+        struct ac_voice voice;
+        struct ac_transcript transcript;
     };
 };
 

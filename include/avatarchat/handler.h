@@ -5,7 +5,7 @@
  *
  *     const struct ac_handler_info ac_handler_tts_flite = { .name = "flite", .stage = AC_STAGE_TTS, … };
  *
- * and one line in CMake (AC_ENGINES). The framework does the rest: options, help, loading, sharing,
+ * and one line in CMake (AC_ALL_ENGINES). The framework does the rest: options, help, loading, sharing,
  * threads, deadlines, fall-back. An engine uses no globals; it links to nothing of the framework but
  * base/, media/ and infer/.
  *

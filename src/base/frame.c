@@ -98,6 +98,14 @@ static void free_content(struct ac_frame *f)
     case AC_FRAME_PICTURE:
         free(f->picture.data[0]);
         break;
+    case AC_FRAME_AUDIO:
+        free(f->audio.pcm);
+        break;
+    case AC_FRAME_TRANSCRIPT:
+        free(f->transcript.text);
+        free(f->transcript.words);
+        break;
+    case AC_FRAME_VOICE:
     case AC_FRAME_POSE:
     case AC_FRAME_INVALID:
         break;
@@ -134,6 +142,13 @@ size_t ac_frame_bytes(const struct ac_frame *f)
                f->speech.n_words * sizeof *f->speech.words;
     case AC_FRAME_POSE:
         return sizeof f->pose;
+    case AC_FRAME_AUDIO:
+        return f->audio.n_samples * sizeof *f->audio.pcm;
+    case AC_FRAME_VOICE:
+        return sizeof f->voice;
+    case AC_FRAME_TRANSCRIPT:
+        return (f->transcript.text ? strlen(f->transcript.text) : 0) +
+               f->transcript.n_words * sizeof *f->transcript.words;
     case AC_FRAME_PICTURE: {
         const struct ac_picture *p = &f->picture;
         return (size_t)p->stride[0] * (size_t)p->height +

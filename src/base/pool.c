@@ -205,7 +205,7 @@ static void *timekeeper_main(void *arg)
 
 /* ---- life ---- */
 
-static int count_cores(void)
+int ac_cores(void)
 {
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
@@ -256,7 +256,7 @@ int ac_pool_new(struct ac_pool **out, const struct ac_pool_config *cfg)
     LIST_INIT(&pool->live);
     LIST_INIT(&pool->ended);
     pool->stall_us = (int64_t)(cfg->stall_ms ? cfg->stall_ms : DEFAULT_STALL_MS) * 1000;
-    pool->cpu.limit = cfg->workers ? cfg->workers : count_cores();
+    pool->cpu.limit = cfg->workers ? cfg->workers : ac_cores();
     pool->waits.limit = cfg->max_waiting ? cfg->max_waiting : DEFAULT_MAX_WAITING;
     pool->waits.elastic = true;
 

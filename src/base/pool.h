@@ -38,6 +38,9 @@ struct ac_pool_stats {
     uint64_t done, stalls;
 };
 
+/* How many cores this process may use, at least 1. */
+int ac_cores(void);
+
 int ac_pool_new(struct ac_pool **pool, const struct ac_pool_config *cfg);
 /*
  * Runs what is ready, drops delayed tasks, joins the workers. Strands must be freed before. Waits at most

@@ -1,5 +1,6 @@
 /*
- * `avatar-chat bench say`: what a spoken answer costs on this machine, through the real speaker.
+ * `avatar-chat bench vad`: see bench_vad.c. `avatar-chat bench say`: what a spoken answer costs on this
+ * machine, through the real speaker.
  *
  * Time: from a sentence's text to its first sound, picture and fragment; once with the speaker prepared (its
  * turn begun while the question is being answered, as in a conversation) and once with the text at the same
@@ -9,8 +10,10 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/bench_listen.h"
 #include "cli/bench_stats.h"
 #include "cli/bench_talk.h"
+#include "cli/bench_vad.h"
 #include "cli/cli.h"
 #include <malloc.h>
 #include <math.h>
@@ -355,6 +358,20 @@ static int bench_with(struct bench *b, const char *file, const struct ac_cli_lis
     return status;
 }
 
+/* vad and listen need no speaker. */
+static int listen_with(const char *what, const char *file, const struct ac_cli_list *sets, int rounds,
+                       const char *question, bool json)
+{
+    struct ac_config *cfg = NULL;
+    bool vad = strcmp(what, "vad") == 0;
+    int status = ac_cli_load(vad ? "bench vad" : "bench listen", &cfg, file, sets, true);
+
+    if (status == AC_CLI_GO)
+        status = vad ? ac_bench_vad(cfg, rounds, json) : ac_bench_listen(cfg, rounds, question, json);
+    ac_config_free(cfg);
+    return status;
+}
+
 int ac_cli_bench(int argc, char **argv)
 {
     struct bench b = {.rounds = 10, .sessions = 8};
@@ -364,29 +381,38 @@ int ac_cli_bench(int argc, char **argv)
     const struct ac_cli_option options[] = {
         {0, "json", NULL, "Print JSON instead of a table.", &json, NULL, NULL},
         {0, "sentence", "TEXT", "Speak this instead of the built-in sentences.", NULL, &sentence, NULL},
-        {0, "rounds", "N", "Turns that are measured, of each kind (10).", NULL, &rounds, NULL},
+        {0, "rounds", "N", "Turns that are measured, of each kind; vad: times ten seconds (10).", NULL,
+         &rounds, NULL},
         {0, "sessions", "N", "Sessions that talk at once (8).", NULL, &sessions, NULL},
         AC_CLI_OPTION_FILE(&file),
         AC_CLI_OPTION_SET(&sets),
     };
     const struct ac_cli_spec spec = {
         .command = "bench",
-        .usage = "say [options]",
-        .help = "Measures on this machine what a spoken answer costs: time to the first sound, picture and "
-                "fragment,\nCPU a picture, memory a talking session.",
+        .usage = "say | vad | listen [options]",
+        .help =
+            "Measures on this machine. say: what a spoken answer costs, that is time to the first sound, "
+            "picture and\nfragment, CPU a picture, memory a talking session. vad: what it costs to find out "
+            "whether somebody speaks. listen: how long a spoken question\nwaits for text, first token and "
+            "first "
+            "fragment of its answer.",
         .options = options,
         .n_options = sizeof options / sizeof *options,
         .max_words = 1,
     };
     int status = ac_cli_parse(&spec, argc, argv, &words);
 
-    if (status == AC_CLI_GO && (words.n != 1 || strcmp(words.items[0], "say") != 0))
-        status = ac_cli_usage_error("bench", "name what is to be measured: say");
+    const char *what = words.n == 1 ? words.items[0] : "";
+    bool listen = strcmp(what, "vad") == 0 || strcmp(what, "listen") == 0;
+    if (status == AC_CLI_GO && !listen && strcmp(what, "say") != 0)
+        status = ac_cli_usage_error("bench", "name what is to be measured: say, vad or listen");
     if (status == AC_CLI_GO)
         status = parse_count("rounds", rounds, 1000, &b.rounds);
     if (status == AC_CLI_GO)
         status = parse_count("sessions", sessions, MAX_SESSIONS, &b.sessions);
-    if (status == AC_CLI_GO)
+    if (status == AC_CLI_GO && listen)
+        status = listen_with(what, file, &sets, b.rounds, sentence, json);
+    else if (status == AC_CLI_GO)
         status = bench_with(&b, file, &sets, sentence, json);
     ac_cli_list_free(&sets);
     ac_cli_list_free(&words);

@@ -5,6 +5,7 @@
  */
 #include "core/config_private.h"
 
+#include "base/installed.h"
 #include "base/mem.h"
 #include "core/options.h"
 #include "core/registry.h"
@@ -339,7 +340,8 @@ static int read_env_one(struct ac_config *cfg, const char *assignment, struct ac
     char *name = ac_strndup(assignment, value ? (size_t)(value - assignment) : strlen(assignment));
     int err = 0;
 
-    if (!value || strcmp(name, ENV_PREFIX "DATA") == 0 || strcmp(name, ENV_PREFIX "BIN") == 0)
+    if (!value || strcmp(name, ENV_PREFIX "DATA") == 0 || strcmp(name, ENV_PREFIX "BIN") == 0 ||
+        strcmp(name, ENV_PREFIX "ONNXRUNTIME") == 0)
         goto out;
     for (size_t i = 0; i < cfg->n_entries; i++) {
         if (strcmp(cfg->entries[i].env, name) == 0) {
@@ -414,29 +416,6 @@ static bool is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The data that was installed with this program: PREFIX/bin/avatar-chat, PREFIX/share/avatar-chat. NULL =
- * none. */
-static char *installed_data_dir(void)
-{
-    char exe[4096];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-
-    if (n <= 0)
-        return NULL;
-    exe[n] = '\0';
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(exe, '/');
-        if (!slash)
-            return NULL;
-        *slash = '\0';
-    }
-    char *dir = ac_asprintf("%s/share/avatar-chat", exe);
-    if (is_dir(dir))
-        return dir;
-    free(dir);
-    return NULL;
-}
-
 static int set_data_dirs(struct ac_config *cfg, struct ac_str *errors)
 {
     const char *env = getenv(ENV_PREFIX "DATA");
@@ -447,7 +426,7 @@ static int set_data_dirs(struct ac_config *cfg, struct ac_str *errors)
         cfg->data_dirs[n++] = ac_strdup(env);
     if (cfg->file_dir)
         cfg->data_dirs[n++] = ac_strdup(cfg->file_dir);
-    char *installed = installed_data_dir();
+    char *installed = ac_installed_path("share/avatar-chat");
     if (installed)
         cfg->data_dirs[n++] = installed;
     cfg->data_dirs[n++] = ac_strdup(AC_SOURCE_DIR);
@@ -501,6 +480,7 @@ static int check_whole(struct ac_config *cfg, struct ac_str *errors)
 {
     const struct ac_server_config *server = ac_config_server(cfg);
     const struct ac_video_config *video = ac_config_video(cfg);
+    const struct ac_listen_config *listen = ac_config_listen(cfg);
     const char *lang = ac_config_session(cfg)->language;
     size_t n_lang = strlen(lang);
     int err = 0;
@@ -513,6 +493,12 @@ static int check_whole(struct ac_config *cfg, struct ac_str *errors)
         err = complain(cfg, hard->where ? hard->path : "server.out_soft_kb",
                        "out_soft_kb must not be larger than out_hard_kb", errors);
     }
+    if (listen->threshold_low > listen->threshold)
+        err = complain(cfg, "listen.threshold_low", "it must not be above listen.threshold", errors);
+    if (listen->threshold_speaking < listen->threshold)
+        err = complain(cfg, "listen.threshold_speaking", "it must not be below listen.threshold", errors);
+    if (listen->pause_ms > listen->silence_ms)
+        err = complain(cfg, "listen.pause_ms", "it must not be longer than listen.silence_ms", errors);
     if (video->width % 2)
         err = complain(cfg, "video.width", "it is odd; H.264 wants an even number of pixels", errors);
     if (video->height % 2)
@@ -587,6 +573,11 @@ const struct ac_session_config *ac_config_session(const struct ac_config *cfg)
 const struct ac_video_config *ac_config_video(const struct ac_config *cfg)
 {
     return cfg->sections[AC_PART_VIDEO].values;
+}
+
+const struct ac_listen_config *ac_config_listen(const struct ac_config *cfg)
+{
+    return cfg->sections[AC_PART_LISTEN].values;
 }
 
 size_t ac_config_use(const struct ac_config *cfg, enum ac_stage stage,

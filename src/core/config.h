@@ -25,10 +25,12 @@ struct ac_server_config {
     int max_message_kb; /* one WebSocket message from a client */
     int max_text_chars; /* characters of one question or `say` */
     int max_messages_per_s;
+    int max_audio_messages_per_s; /* binary ones */
     int max_sessions;
     int idle_timeout_s;           /* a connection without any message */
     int out_soft_kb, out_hard_kb; /* bytes waiting for a slow reader: warn, then close (1013) */
     int workers;                  /* 0 = one a core */
+    int model_idle_s;             /* 0 = models stay open */
 };
 struct ac_log_config {
     int level;  /* index of: error, warn, info, debug */
@@ -51,6 +53,20 @@ struct ac_video_config {
     int lead_ms;         /* how far the server runs ahead of the playing */
 };
 
+/* How the microphone is listened to; see core/endpoint.h. */
+struct ac_listen_config {
+    double threshold, threshold_low; /* probability of speech at which it begins, and below which it ends */
+    double threshold_speaking;       /* where it begins while the avatar is heard */
+    int speech_ms, pause_ms, silence_ms;
+    int preroll_ms;
+    int max_utterance_s;
+    bool think_ahead; /* the answer is begun on trial at "silence?" */
+    bool barge_in;    /* speech interrupts the avatar */
+    int barge_in_ms;
+    int stall_ms; /* a microphone that sends nothing for so long ends the utterance */
+    int queue_ms; /* sound that may wait to be listened to */
+};
+
 /* Where a value comes from. */
 enum ac_origin { AC_ORIGIN_DEFAULT = 0, AC_ORIGIN_FILE, AC_ORIGIN_ENV, AC_ORIGIN_SET };
 
@@ -67,6 +83,7 @@ const struct ac_server_config *ac_config_server(const struct ac_config *cfg);
 const struct ac_log_config *ac_config_log(const struct ac_config *cfg);
 const struct ac_session_config *ac_config_session(const struct ac_config *cfg);
 const struct ac_video_config *ac_config_video(const struct ac_config *cfg);
+const struct ac_listen_config *ac_config_listen(const struct ac_config *cfg);
 
 /* Engines of a stage in fall-back order; n may be 0. The arrays live as long as cfg. */
 size_t ac_config_use(const struct ac_config *cfg, enum ac_stage stage,

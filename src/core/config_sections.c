@@ -11,11 +11,14 @@ static const struct ac_option server_options[] = {
     AC_OPTION_INT(S, port, "port", "8000", 0, 65535, 0, "Port to listen on; 0 takes a free one."),
     AC_OPTION_PATH(S, web_dir, "web_dir", "", 0,
                    "Folder of the chat page; empty for the one that was built or installed."),
-    AC_OPTION_INT(S, max_message_kb, "max_message_kb", "256", 1, 65536, 0, "Largest message of a client."),
+    AC_OPTION_INT(S, max_message_kb, "max_message_kb", "2048", 1, 65536, 0,
+                  "Largest message of a client; half a minute of sound in base64 takes 1300."),
     AC_OPTION_INT(S, max_text_chars, "max_text_chars", "4000", 1, 1000000, 0,
                   "Longest question or text to say, in characters."),
     AC_OPTION_INT(S, max_messages_per_s, "max_messages_per_s", "50", 1, 100000, 0,
                   "Messages a second that one client may send."),
+    AC_OPTION_INT(S, max_audio_messages_per_s, "max_audio_messages_per_s", "500", 1, 100000, 0,
+                  "Pieces of sound a second that one client may send besides."),
     AC_OPTION_INT(S, max_sessions, "max_sessions", "200", 1, 100000, 0, "Sessions at the same time."),
     AC_OPTION_INT(S, idle_timeout_s, "idle_timeout_s", "600", 1, 604800, 0,
                   "A connection without any message is closed after this time."),
@@ -24,6 +27,9 @@ static const struct ac_option server_options[] = {
     AC_OPTION_INT(S, out_hard_kb, "out_hard_kb", "16384", 64, 1048576, 0,
                   "With so much unread output a client is closed."),
     AC_OPTION_INT(S, workers, "workers", "0", 0, 256, 0, "Threads that compute; 0 for one a core."),
+    AC_OPTION_INT(
+        S, model_idle_s, "model_idle_s", "1800", 0, 604800, 0,
+        "A model that nobody has used for so long is closed until it is wanted again; 0 for never."),
     AC_OPTIONS_END,
 };
 #undef S
@@ -54,6 +60,35 @@ static const struct ac_option session_options[] = {
 };
 #undef S
 
+#define S struct ac_listen_config
+static const struct ac_option listen_options[] = {
+    AC_OPTION_FLOAT(S, threshold, "threshold", "0.5", 0.01, 0.99, 0,
+                    "Probability of speech from which on somebody speaks; lower hears more."),
+    AC_OPTION_FLOAT(S, threshold_low, "threshold_low", "0.35", 0.01, 0.99, 0,
+                    "Speech that has begun lasts while its probability stays above this."),
+    AC_OPTION_FLOAT(S, threshold_speaking, "threshold_speaking", "0.7", 0.01, 0.99, 0,
+                    "The threshold while the avatar is heard, whose echo may reach the microphone."),
+    AC_OPTION_INT(S, speech_ms, "speech_ms", "250", 0, 5000, 0, "So much speech begins an utterance."),
+    AC_OPTION_INT(S, pause_ms, "pause_ms", "100", 0, 5000, 0,
+                  "After so much silence recognition begins on trial."),
+    AC_OPTION_INT(S, silence_ms, "silence_ms", "500", 50, 10000, 0, "So much silence ends an utterance."),
+    AC_OPTION_INT(S, preroll_ms, "preroll_ms", "300", 0, 2000, 0,
+                  "What was heard so long before the first speech belongs to the utterance."),
+    AC_OPTION_INT(S, max_utterance_s, "max_utterance_s", "30", 1, 300, 0,
+                  "An utterance is cut here, and longer recordings are refused."),
+    AC_OPTION_BOOL(S, think_ahead, "think_ahead", "true", 0,
+                   "The answer is begun on trial while the end of speech is not yet decided."),
+    AC_OPTION_BOOL(S, barge_in, "barge_in", "true", 0, "Speech interrupts the avatar."),
+    AC_OPTION_INT(S, barge_in_ms, "barge_in_ms", "300", 0, 5000, 0,
+                  "So much speech interrupts the avatar; a shorter \"mm-hm\" does not."),
+    AC_OPTION_INT(S, stall_ms, "stall_ms", "1500", 200, 60000, 0,
+                  "A microphone that sends nothing for so long ends the utterance."),
+    AC_OPTION_INT(S, queue_ms, "queue_ms", "5000", 200, 60000, 0,
+                  "So much sound may wait to be listened to; past it the oldest is dropped."),
+    AC_OPTIONS_END,
+};
+#undef S
+
 #define S struct ac_video_config
 static const struct ac_option video_options[] = {
     AC_OPTION_INT(S, width, "width", "512", 64, 1920, 0, "Width of the picture in pixels, even."),
@@ -78,6 +113,8 @@ const struct ac_config_part ac_config_parts[AC_PART_COUNT] = {
                         sizeof(struct ac_server_config)},
     [AC_PART_LOG] = {"log", "The log, on standard error.", log_options, sizeof(struct ac_log_config)},
     [AC_PART_SESSION] = {"session", "The conversation.", session_options, sizeof(struct ac_session_config)},
+    [AC_PART_LISTEN] = {"listen", "How the microphone is listened to.", listen_options,
+                        sizeof(struct ac_listen_config)},
     [AC_PART_VIDEO] = {"video", "The talking picture as it is encoded.", video_options,
                        sizeof(struct ac_video_config)},
 };

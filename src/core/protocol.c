@@ -2,6 +2,7 @@
 #include "core/protocol.h"
 
 #include "base/mem.h"
+#include "media/base64.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,9 +13,10 @@ static const struct {
     const char *name;
     enum ac_client_type type;
 } client_types[] = {
-    {"hello", AC_CLIENT_HELLO}, {"config", AC_CLIENT_CONFIG},       {"text", AC_CLIENT_TEXT},
-    {"say", AC_CLIENT_SAY},     {"interrupt", AC_CLIENT_INTERRUPT}, {"playback", AC_CLIENT_PLAYBACK},
-    {"ping", AC_CLIENT_PING},
+    {"hello", AC_CLIENT_HELLO}, {"config", AC_CLIENT_CONFIG},           {"text", AC_CLIENT_TEXT},
+    {"say", AC_CLIENT_SAY},     {"interrupt", AC_CLIENT_INTERRUPT},     {"playback", AC_CLIENT_PLAYBACK},
+    {"ping", AC_CLIENT_PING},   {"audio_start", AC_CLIENT_AUDIO_START}, {"audio_end", AC_CLIENT_AUDIO_END},
+    {"audio", AC_CLIENT_AUDIO},
 };
 
 enum { N_TYPES = sizeof client_types / sizeof *client_types, WHY = 256 };
@@ -80,6 +82,8 @@ static int parse_choices(struct ac_client_message *m, char *why)
         err = get_number(m, "rate", 0.5, 2, &c->rate, why);
     if (!err)
         err = get_number(m, "pitch", 0.5, 2, &c->pitch, why);
+    if (!err)
+        err = get_number(m, "threshold", 0.01, 0.99, &c->threshold, why);
     if (err || !delivery)
         return err;
     if (!strcmp(delivery, "stream"))
@@ -113,8 +117,90 @@ static int parse_playback(struct ac_client_message *m, char *why)
 
     if (!err)
         err = get_number(m, "heard_ms", 0, 1e9, &m->heard_ms, why);
+    if (!err)
+        err = get_number(m, "idle_ms", 0, 1e9, &m->idle_ms, why);
     m->turn = (uint32_t)turn;
     return err;
+}
+
+/* `format` and `sample_rate`: of a stream, or of a whole recording. */
+static int parse_format(struct ac_client_message *m, bool whole, char *why)
+{
+    static const struct {
+        const char *name;
+        enum ac_audio_format stream, whole;
+    } formats[] = {
+        {"pcm_s16le", AC_AUDIO_PCM_S16LE, AC_AUDIO_PCM_S16LE},
+        {"webm", AC_AUDIO_WEBM, AC_AUDIO_FILE},
+        {"wav", 0, AC_AUDIO_FILE},
+        {"ogg", 0, AC_AUDIO_FILE},
+        {"mp3", 0, AC_AUDIO_FILE},
+        {"mp4", 0, AC_AUDIO_FILE},
+        {"flac", 0, AC_AUDIO_FILE},
+    };
+    const char *format = whole ? "wav" : "pcm_s16le";
+    double rate_hz = AC_LISTEN_RATE_HZ;
+    int err = get_string(m, "format", &format, why);
+
+    if (!err)
+        err = get_number(m, "sample_rate", 8000, 96000, &rate_hz, why);
+    if (!err)
+        err = get_number(m, "idle_ms", 0, 1e9, &m->idle_ms, why);
+    if (err)
+        return err;
+    m->stream.rate_hz = (int)rate_hz;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (!strcmp(format, formats[i].name))
+            m->stream.format = whole ? formats[i].whole : formats[i].stream;
+    if (m->stream.format)
+        return 0;
+    snprintf(why, WHY, "`format` must be %s",
+             whole ? "\"wav\", \"webm\", \"ogg\", \"mp3\", \"mp4\", \"flac\" or \"pcm_s16le\""
+                   : "\"pcm_s16le\" or \"webm\"");
+    return AC_EINVAL;
+}
+
+static int parse_audio_start(struct ac_client_message *m, char *why)
+{
+    const char *mode = "hands_free";
+    int err = get_string(m, "mode", &mode, why);
+
+    if (err)
+        return err;
+    if (!strcmp(mode, "hands_free"))
+        m->stream.mode = AC_LISTEN_HANDS_FREE;
+    else if (!strcmp(mode, "push_to_talk"))
+        m->stream.mode = AC_LISTEN_PUSH_TO_TALK;
+    else {
+        snprintf(why, WHY, "`mode` must be \"hands_free\" or \"push_to_talk\"");
+        return AC_EINVAL;
+    }
+    return parse_format(m, false, why);
+}
+
+static int parse_audio(struct ac_client_message *m, char *why)
+{
+    const char *text = NULL;
+    int err = get_string(m, "audio", &text, why);
+
+    if (!err && !text) {
+        snprintf(why, WHY, "`audio` is missing: the recording in base64");
+        err = AC_EPROTO;
+    }
+    if (!err)
+        err = parse_format(m, true, why);
+    if (err)
+        return err;
+    if (!strncmp(text, "data:", 5) && strchr(text, ','))
+        text = strchr(text, ',') + 1;
+    err = ac_base64_decode(text, &m->audio, &m->audio_len);
+    if (!err && m->stream.format == AC_AUDIO_PCM_S16LE && m->audio_len % 2)
+        err = AC_EINVAL;
+    if (err || !m->audio_len) {
+        snprintf(why, WHY, "`audio` must be base64 of at least one whole sample");
+        return AC_EINVAL;
+    }
+    return 0;
 }
 
 static int parse_type(struct ac_client_message *m, char *why)
@@ -141,6 +227,7 @@ int ac_client_parse(const char *bytes, size_t len, struct ac_client_message *m, 
     json_error_t e;
 
     memset(m, 0, sizeof *m);
+    m->idle_ms = -1;
     m->root = json_loadb(bytes, len, 0, &e);
     if (!m->root) {
         snprintf(why, WHY, "not JSON: %.180s (at byte %d)", e.text, e.position);
@@ -162,6 +249,10 @@ int ac_client_parse(const char *bytes, size_t len, struct ac_client_message *m, 
         return parse_text(m, why);
     case AC_CLIENT_PLAYBACK:
         return parse_playback(m, why);
+    case AC_CLIENT_AUDIO_START:
+        return parse_audio_start(m, why);
+    case AC_CLIENT_AUDIO:
+        return parse_audio(m, why);
     case AC_CLIENT_PING:
         m->data = json_object_get(m->root, "data");
         return 0;
@@ -174,6 +265,8 @@ void ac_client_clear(struct ac_client_message *m)
 {
     json_decref(m->root);
     m->root = NULL;
+    free(m->audio);
+    m->audio = NULL;
 }
 
 char *ac_server_message(const char *type, json_t *data, size_t *len)

@@ -5,6 +5,7 @@
 #ifndef AC_CORE_PROTOCOL_H
 #define AC_CORE_PROTOCOL_H
 
+#include "core/listener.h"
 #include "core/speaker.h"
 
 #include <jansson.h>
@@ -18,6 +19,9 @@ enum ac_client_type {
     AC_CLIENT_INTERRUPT,
     AC_CLIENT_PLAYBACK,
     AC_CLIENT_PING,
+    AC_CLIENT_AUDIO_START,
+    AC_CLIENT_AUDIO_END,
+    AC_CLIENT_AUDIO,
 };
 
 /* Choices of `hello` and `config`; what is not given stays NULL or 0. Strings point into the message's JSON.
@@ -26,16 +30,20 @@ struct ac_client_choices {
     const char *language, *avatar, *voice;
     enum ac_delivery delivery;
     double rate, pitch;
+    double threshold; /* listen.threshold of this session; 0 = not given */
 };
 
 struct ac_client_message {
     enum ac_client_type type;
     json_t *root; /* owner of everything below */
     const char *text;
-    double idle_ms;
+    double idle_ms; /* -1 = not given */
     struct ac_client_choices choices;
     uint32_t turn;
     double heard_ms;
+    struct ac_audio_stream stream; /* of audio_start and audio (without mode) */
+    char *audio;                   /* of audio: the bytes, decoded; owned */
+    size_t audio_len;
     json_t *data; /* of ping; may be NULL */
 };
 

@@ -22,6 +22,8 @@ static const char *const stage_names[AC_STAGE_COUNT] = {
 static const struct {
     enum ac_frame_type in, out;
 } stage_frames[AC_STAGE_COUNT] = {
+    [AC_STAGE_VAD] = {AC_FRAME_AUDIO, AC_FRAME_VOICE},
+    [AC_STAGE_ASR] = {AC_FRAME_AUDIO, AC_FRAME_TRANSCRIPT},
     [AC_STAGE_LLM] = {AC_FRAME_CHAT, AC_FRAME_TEXT},
     [AC_STAGE_TTS] = {AC_FRAME_TEXT, AC_FRAME_SPEECH},
     [AC_STAGE_LIPSYNC] = {AC_FRAME_SPEECH, AC_FRAME_POSE},

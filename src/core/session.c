@@ -16,17 +16,21 @@ enum { MAX_WAITING_MESSAGES = 64 };
 
 /* ---- out ---- */
 
-int session_send(struct ac_session *s, const char *type, json_t *data)
+int session_send_locked(struct ac_session *s, const char *type, json_t *data)
 {
     size_t len;
     char *text = ac_server_message(type, data, &len);
-    int err = AC_ECLOSED;
+    int err = s->port_open ? s->port.send(s->port.arg, text, len, NULL, 0) : AC_ECLOSED;
 
-    pthread_mutex_lock(&s->out_lock);
-    if (s->port_open)
-        err = s->port.send(s->port.arg, text, len, NULL, 0);
-    pthread_mutex_unlock(&s->out_lock);
     free(text);
+    return err;
+}
+
+int session_send(struct ac_session *s, const char *type, json_t *data)
+{
+    pthread_mutex_lock(&s->out_lock);
+    int err = session_send_locked(s, type, data);
+    pthread_mutex_unlock(&s->out_lock);
     return err;
 }
 
@@ -35,12 +39,21 @@ void session_error(struct ac_session *s, int err, const char *message, uint32_t 
     atomic_fetch_add(&s->hub->errors, 1);
     ac_log_info("session", "error", AC_S("session", s->id), AC_I("turn", turn),
                 AC_S("code", ac_err_name(err)), AC_S("reason", message));
-    session_send(s, "error", ac_error_data(err, message, turn));
+    if (turn)
+        session_send_of_turn(s, "error", ac_error_data(err, message, turn));
+    else
+        session_send(s, "error", ac_error_data(err, message, 0));
 }
 
 void session_state(struct ac_session *s, const char *state)
 {
     session_send(s, "state", json_pack("{s:s, s:i}", "state", state, "turn", (int)s->turn));
+}
+
+json_t *session_degraded_data(enum ac_stage stage, const char *from, const char *to, const char *reason)
+{
+    return json_pack("{s:s, s:s, s:s, s:s}", "stage", ac_stage_name(stage), "from", from, "to", to, "reason",
+                     reason);
 }
 
 static const char *first_engine(const struct ac_session *s, enum ac_stage stage)
@@ -54,16 +67,21 @@ static void send_ready(struct ac_session *s)
 {
     const struct ac_video_config *v = ac_config_video(s->hub->cfg);
     const struct ac_prefs *p = &s->choices.prefs;
-    json_t *engines = json_pack("{s:s, s:s, s:s, s:s}", "llm", first_engine(s, AC_STAGE_LLM), "tts",
-                                first_engine(s, AC_STAGE_TTS), "lipsync", first_engine(s, AC_STAGE_LIPSYNC),
-                                "avatar", first_engine(s, AC_STAGE_AVATAR));
+    char vad[32], asr[32];
+    json_t *listen = hub_listen_info(s->hub, s, vad, asr);
+    json_t *engines =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "vad", vad[0] ? vad : first_engine(s, AC_STAGE_VAD),
+                  "asr", asr[0] ? asr : first_engine(s, AC_STAGE_ASR), "llm", first_engine(s, AC_STAGE_LLM),
+                  "tts", first_engine(s, AC_STAGE_TTS), "lipsync", first_engine(s, AC_STAGE_LIPSYNC),
+                  "avatar", first_engine(s, AC_STAGE_AVATAR));
 
-    session_send(s, "session_ready",
-                 json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:o}", "session_id", s->id,
-                           "version", AC_VERSION, "language", s->language, "avatar", p->avatar, "voice",
-                           p->voice, "delivery", s->choices.delivery == AC_DELIVERY_CLIP ? "clip" : "stream",
-                           "width", v->width, "height", v->height, "fps", v->fps, "max_text_chars",
-                           ac_config_server(s->hub->cfg)->max_text_chars, "engines", engines));
+    session_send(
+        s, "session_ready",
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:o, s:o}", "session_id", s->id,
+                  "version", AC_VERSION, "language", s->language, "avatar", p->avatar, "voice", p->voice,
+                  "delivery", s->choices.delivery == AC_DELIVERY_CLIP ? "clip" : "stream", "width", v->width,
+                  "height", v->height, "fps", v->fps, "max_text_chars",
+                  ac_config_server(s->hub->cfg)->max_text_chars, "engines", engines, "listen", listen));
 }
 
 /* ---- choices ---- */
@@ -138,6 +156,7 @@ static void handle_choices(struct ac_session *s, const struct ac_client_choices 
     if (c->pitch > 0)
         cfg->pitch = (float)c->pitch;
     ac_speaker_set(s->speaker, cfg);
+    session_use_language(s, c->threshold);
     send_ready(s);
 }
 
@@ -168,7 +187,8 @@ static void handle_text(struct ac_session *s, const struct ac_client_message *m)
         session_error(s, AC_ELIMIT, why, 0);
         return;
     }
-    session_begin_turn(s, m->text, m->type == AC_CLIENT_SAY, (int64_t)(m->idle_ms * 1000));
+    session_set_idle(s, m->idle_ms);
+    session_begin_turn(s, m->text, m->type == AC_CLIENT_SAY, NULL);
 }
 
 struct message_task {
@@ -199,11 +219,20 @@ static void handle_message(void *arg)
             handle_text(s, &m);
             break;
         case AC_CLIENT_INTERRUPT:
-            session_stop_turn(s, true);
+            session_stop_turn(s, "request");
             break;
         case AC_CLIENT_PLAYBACK:
-            if (m.turn == s->turn)
-                s->reported_heard_us = (int64_t)(m.heard_ms * 1000);
+            session_heard(s, m.turn, (int64_t)(m.heard_ms * 1000));
+            session_set_idle(s, m.idle_ms);
+            break;
+        case AC_CLIENT_AUDIO_START:
+            session_audio_start(s, &m);
+            break;
+        case AC_CLIENT_AUDIO_END:
+            session_audio_end(s);
+            break;
+        case AC_CLIENT_AUDIO:
+            session_audio_whole(s, &m);
             break;
         case AC_CLIENT_PING:
             session_send(s, "pong", json_incref(m.data));
@@ -267,6 +296,9 @@ static void session_gone(void *arg)
     ac_history_free(s->history);
     ac_heard_clear(&s->heard);
     free(s->answer_text);
+    free(s->unanswered);
+    free(s->held_question);
+    json_decref(s->held);
     pthread_mutex_destroy(&s->out_lock);
     ac_log_info("session", "closed", AC_S("session", s->id));
     free(s);
@@ -317,6 +349,7 @@ int ac_session_open(struct ac_session **out, struct ac_hub *hub, const char *id,
     pthread_mutex_init(&s->out_lock, NULL);
     atomic_init(&s->parts, 1); /* the strand */
     session_open_engines(s);
+    session_open_listener(s);
     ac_log_info("session", "opened", AC_S("session", s->id));
     session_post(s, open_task, s);
     *out = s;
@@ -336,14 +369,6 @@ int ac_session_message(struct ac_session *s, const char *text, size_t len)
     return 0;
 }
 
-int ac_session_binary(struct ac_session *s, const char *data, size_t len)
-{
-    (void)data;
-    (void)len;
-    session_error(s, AC_ENOTSUP, "this version takes no audio: type the question (`text`)", 0);
-    return 0;
-}
-
 void ac_session_writable(struct ac_session *s)
 {
     (void)s; /* the speaker tries again by itself every 40 ms */
@@ -354,9 +379,11 @@ static void close_task(void *arg)
     struct ac_session *s = arg;
     struct ac_strand *strand = s->strand;
 
-    session_stop_turn(s, false);
+    session_stop_turn(s, NULL);
+    hub_listen_forget(s->hub, s);
     ac_answer_free(s->answer, session_part_gone, s);
     ac_speaker_free(s->speaker, session_part_gone, s);
+    ac_listener_free(s->listener, session_part_gone, s);
     ac_strand_free(strand, session_part_gone, s);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Inside of a session, shared by hub.c (what sessions share), session.c (life, messages, choices) and
- * session_turn.c (turns).
+ * Inside of a session, shared by hub.c and hub_listen.c (what sessions share), session.c (life, messages,
+ * choices), session_turn.c (turns) and session_listen.c (the microphone).
  *
  * Who may touch what: "strand" members only on the session's strand; "out_lock" members under out_lock, which
  * is held over every call of the port as well. The sinks of answer and speaker run on their own strands: they
@@ -12,6 +12,7 @@
 
 #include "core/answer.h"
 #include "core/history.h"
+#include "core/listener.h"
 #include "core/protocol.h"
 #include "core/session.h"
 
@@ -19,6 +20,20 @@
 #include <stdatomic.h>
 
 enum { WHY_SIZE = 256 };
+
+/* Which engines listen, and in which languages. Found out once a process, when the first session opens. */
+struct listen_info {
+    bool known, available;
+    char vad[32], asr[32]; /* the first of each stage that works */
+    char reason[WHY_SIZE]; /* why not available */
+    json_t *languages;     /* array of tags; empty: the engine does not say */
+};
+
+/* One who wants to be told when it is known. */
+struct listen_waiter {
+    struct listen_waiter *next;
+    struct ac_session *s;
+};
 
 struct ac_hub {
     const struct ac_config *cfg;
@@ -31,6 +46,11 @@ struct ac_hub {
     size_t open;     /* lock: not yet closed by the transport */
     atomic_size_t talking;
     atomic_uint_fast64_t turns, turns_done, turns_interrupted, errors;
+    struct ac_strand *probe;       /* finds out what listens */
+    struct ac_strand *keeper;      /* closes models that nobody uses */
+    struct listen_info listen;     /* lock */
+    bool probing;                  /* lock */
+    struct listen_waiter *waiters; /* lock */
 };
 
 /*
@@ -42,9 +62,25 @@ struct session_task {
     struct ac_session *s;
 };
 
-/* Times of the turn in progress, monotonic µs; 0 = not yet. */
+/*
+ * Times of the turn in progress, monotonic µs; 0 = not yet. begin: the question came, or the end of speech;
+ * endpoint and asr_final: of a spoken question.
+ */
 struct marks {
-    int64_t begin, first_token, first_sentence, first_fragment;
+    int64_t begin, endpoint, asr_final, first_token, first_sentence, first_fragment;
+};
+
+/*
+ * What the person hears of the avatar: fragments are sent ahead of their time, and the page says now and then
+ * how far it has come.
+ */
+struct audible {
+    int64_t play_us;  /* when the end of what was sent is played */
+    int64_t until_us; /* the avatar may be heard until then */
+    int64_t media_us; /* media time of that end */
+    bool stopped;     /* it was interrupted: the page throws the rest away */
+    int64_t idle_us;  /* phase of the idle motion at idle_at_us */
+    int64_t idle_at_us;
 };
 
 struct ac_session {
@@ -60,7 +96,10 @@ struct ac_session {
     struct ac_port port;        /* out_lock */
     bool port_open;             /* out_lock */
     struct marks marks;         /* out_lock */
-    struct ac_heard heard;      /* out_lock: sentences of the turn with their media times */
+    struct audible audible;     /* out_lock */
+    bool turn_runs;             /* out_lock: `running` and not held, for other strands */
+    json_t *held;          /* out_lock: [[type, data], …] of a turn that is held back; NULL = none is */
+    struct ac_heard heard; /* out_lock: sentences of the turn with their media times */
 
     /* strand */
     struct ac_answer *answer;
@@ -69,11 +108,23 @@ struct ac_session {
     char language[16];
     struct ac_history *history;
     struct ac_cancel *turn_cancel;
-    uint32_t turn;             /* number of the last turn that began */
-    bool running;              /* a turn runs */
-    bool answering, speaking;  /* what the running turn waits for */
-    char *answer_text;         /* the whole answer, once it is complete */
-    int64_t reported_heard_us; /* by the client's `playback` for this turn */
+    uint32_t turn;            /* number of the last turn that began */
+    bool running;             /* a turn runs */
+    bool answering, speaking; /* what the running turn waits for */
+    char *answer_text;        /* the whole answer, once it is complete */
+    char *held_question;      /* the turn is begun on trial: nothing of it is sent yet */
+    bool held_done;           /* it is complete already: there was nothing to speak */
+    struct ac_speaker_times held_times;
+    bool in_history; /* the answer of this turn stands in the history */
+
+    struct ac_listener *listener;
+    struct ac_audio_stream mic;  /* mode 0 = off */
+    atomic_size_t audio_waiting; /* bytes of binary messages posted, not yet handled */
+    atomic_bool audio_lost;      /* some were not taken */
+    bool told_no_mic;            /* that binary messages were wrong */
+    double threshold;            /* of this session; 0 = the configured one */
+    uint32_t speaking_now;       /* utterance that the person is in; 0 = none */
+    char *unanswered;            /* said before it, not yet answered */
 };
 
 /* ---- session.c: out ---- */
@@ -81,18 +132,66 @@ struct ac_session {
 int session_send(struct ac_session *s, const char *type, json_t *data);
 void session_error(struct ac_session *s, int err, const char *message, uint32_t turn);
 void session_state(struct ac_session *s, const char *state);
+json_t *session_degraded_data(enum ac_stage stage, const char *from, const char *to, const char *reason);
 /* Posts fn to the session's strand; arg is the session or a session_task. */
 void session_post(struct ac_session *s, ac_task_fn *fn, void *arg);
 /* A zeroed struct of `size` bytes that begins with a session_task; session_task_free ends it. Any thread. */
 void *session_task_new(struct ac_session *s, size_t size);
 void session_task_free(void *task);
 void session_part_gone(void *arg);
+/* As session_send with out_lock held. */
+int session_send_locked(struct ac_session *s, const char *type, json_t *data);
 
 /* ---- session_turn.c ---- */
 int session_open_engines(struct ac_session *s);
-/* Begins a turn with a question (text) or with text to say as it is. Strand. */
-void session_begin_turn(struct ac_session *s, const char *text, bool verbatim, int64_t idle_us);
-/* Stops the turn that runs, if any, and says so when `tell`. Strand. */
-void session_stop_turn(struct ac_session *s, bool tell);
+/*
+ * Begins a turn with a question (text) or with text to say as it is. heard: the question was spoken (NULL: it
+ * was typed). Strand.
+ */
+void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
+                        const struct ac_listened *heard);
+/* Ends the turn's state; the turn is complete, and that is sent. Strand. */
+void session_end_turn(struct ac_session *s);
+void session_turn_done(struct ac_session *s, const struct ac_speaker_times *times);
+/* Makes the answer and has it spoken: the turn's number, cancel token and marks are set. Strand. */
+void session_run_turn(struct ac_session *s, const char *text, bool verbatim);
+/*
+ * Stops the turn that runs, or of one that is done the rest that is still to be heard, and says why it is
+ * `interrupted` (reason NULL: nothing is said). Strand.
+ */
+void session_stop_turn(struct ac_session *s, const char *reason);
+/* The client's `playback`. */
+void session_heard(struct ac_session *s, uint32_t turn, int64_t heard_us);
+/* The state between turns: listening or idle. */
+void session_rest(struct ac_session *s);
+bool session_is_audible(struct ac_session *s);
+/* Where the page's idle motion is now. Any thread. */
+void session_set_idle(struct ac_session *s, double idle_ms);
+
+/* ---- session_held.c ---- */
+/*
+ * Begins a turn on trial: the answer is made, but nothing of it is sent before session_release_turn says that
+ * this was the question. session_drop_held makes it unseen. Strand.
+ */
+void session_guess_turn(struct ac_session *s, const char *question, const struct ac_listened *heard);
+void session_release_turn(struct ac_session *s, const struct ac_listened *heard);
+void session_drop_held(struct ac_session *s);
+/* Sends what belongs to a turn, now or when it is released; takes the reference to data. Any thread. */
+void session_send_of_turn(struct ac_session *s, const char *type, json_t *data);
+
+/* ---- session_listen.c ---- */
+void session_open_listener(struct ac_session *s);
+void session_use_language(struct ac_session *s, double threshold);
+void session_audio_start(struct ac_session *s, const struct ac_client_message *m);
+void session_audio_end(struct ac_session *s);
+void session_audio_whole(struct ac_session *s, const struct ac_client_message *m);
+/* Looks after the listener: one that is stuck is left behind. Strand. */
+void session_watch_listener(struct ac_session *s);
+
+/* ---- hub_listen.c ---- */
+/* Data of `listen`: as far as it is known; `waiter`, if any, is sent it when it is. */
+json_t *hub_listen_info(struct ac_hub *hub, struct ac_session *waiter, char vad[32], char asr[32]);
+void hub_listen_forget(struct ac_hub *hub, struct ac_session *waiter);
+void hub_listen_free(struct ac_hub *hub);
 
 #endif

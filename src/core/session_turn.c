@@ -17,6 +17,9 @@
 #include <string.h>
 
 enum {
+    AUDIBLE_SLACK_US = 300000, /* the page plays later than the server sends */
+    HUSH_US = 150000,          /* an interrupted page falls silent */
+    PAGE_DELAY_US = 80000,     /* a page shows what came that long ago */
     WATCH_US = 250000,
     BUSY_GRACE_US = 2000000 /* past its deadline an engine that ignores it is given up */
 };
@@ -48,7 +51,7 @@ static void on_chunk(void *arg, uint32_t turn, const char *text, size_t len)
     if (!s->marks.first_token)
         s->marks.first_token = ac_now_us();
     pthread_mutex_unlock(&s->out_lock);
-    session_send(s, "text_chunk", json_pack("{s:i, s:s%}", "turn", (int)turn, "chunk", text, len));
+    session_send_of_turn(s, "text_chunk", json_pack("{s:i, s:s%}", "turn", (int)turn, "chunk", text, len));
 }
 
 static void on_sentence_text(void *arg, uint32_t turn, const struct ac_sentence *sentence, uint32_t seq)
@@ -71,9 +74,7 @@ static void on_error(void *arg, uint32_t turn, int err, const char *reason)
 
 static void on_degraded(void *arg, enum ac_stage stage, const char *from, const char *to, const char *reason)
 {
-    session_send(arg, "degraded",
-                 json_pack("{s:s, s:s, s:s, s:s}", "stage", ac_stage_name(stage), "from", from, "to", to,
-                           "reason", reason));
+    session_send_of_turn(arg, "degraded", session_degraded_data(stage, from, to, reason));
 }
 
 static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const char *text,
@@ -84,7 +85,27 @@ static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const cha
     pthread_mutex_lock(&s->out_lock);
     ac_heard_add(&s->heard, start_us, text);
     pthread_mutex_unlock(&s->out_lock);
-    session_send(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
+    session_send_of_turn(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
+}
+
+/*
+ * A fragment was sent: it is played behind the one before, or, after a dry spell, as soon as it comes. Under
+ * out_lock.
+ */
+static void note_fragment(struct ac_session *s, const struct ac_fragment *f)
+{
+    struct audible *a = &s->audible;
+    int64_t now = ac_now_us(), begin = now + PAGE_DELAY_US;
+
+    if (!s->marks.first_fragment)
+        s->marks.first_fragment = now;
+    else if (a->play_us > begin)
+        begin = a->play_us;
+    a->play_us = begin + f->duration_us;
+    a->until_us = a->play_us + AUDIBLE_SLACK_US;
+    a->media_us = f->start_us + f->duration_us;
+    a->idle_us = f->idle_us;
+    a->idle_at_us = a->play_us;
 }
 
 static int on_fragment(void *arg, const struct ac_fragment *f)
@@ -93,14 +114,19 @@ static int on_fragment(void *arg, const struct ac_fragment *f)
     size_t len;
     int err = AC_ECLOSED;
 
+    pthread_mutex_lock(&s->out_lock);
+    bool held = s->held != NULL;
+    pthread_mutex_unlock(&s->out_lock);
+    if (held)
+        return AC_EFULL;
     if (!f->chunk)
         session_send(s, "state", json_pack("{s:s, s:i}", "state", "speaking", "turn", (int)f->turn));
     char *text = ac_server_message("video_chunk_meta", ac_fragment_data(f), &len);
     pthread_mutex_lock(&s->out_lock);
     if (s->port_open)
         err = s->port.send(s->port.arg, text, len, f->data, f->size);
-    if (!err && !s->marks.first_fragment)
-        s->marks.first_fragment = ac_now_us();
+    if (!err)
+        note_fragment(s, f);
     pthread_mutex_unlock(&s->out_lock);
     free(text);
     return err;
@@ -113,7 +139,7 @@ static json_t *mark(int64_t begin, int64_t at)
     return at ? json_real((double)(at - begin) / 1000) : json_null();
 }
 
-static void end_turn(struct ac_session *s)
+void session_end_turn(struct ac_session *s)
 {
     s->running = s->answering = s->speaking = false;
     atomic_fetch_sub(&s->hub->talking, 1);
@@ -122,20 +148,27 @@ static void end_turn(struct ac_session *s)
     free(s->answer_text);
     s->answer_text = NULL;
     pthread_mutex_lock(&s->out_lock);
-    ac_heard_clear(&s->heard);
+    s->turn_runs = false;
     pthread_mutex_unlock(&s->out_lock);
 }
 
-static void turn_done(struct ac_session *s, const struct ac_speaker_times *times)
+void session_turn_done(struct ac_session *s, const struct ac_speaker_times *times)
 {
+    if (s->held_question) { /* told when it is released */
+        s->held_done = true;
+        s->held_times = *times;
+        return;
+    }
     pthread_mutex_lock(&s->out_lock);
     struct marks m = s->marks;
     pthread_mutex_unlock(&s->out_lock);
     int64_t now = ac_now_us();
 
     ac_history_add(s->history, "assistant", s->answer_text);
+    s->in_history = s->answer_text && s->answer_text[0];
     session_send(s, "turn_done",
-                 json_pack("{s:i, s:{s:o, s:o, s:o, s:o, s:o, s:o}}", "turn", (int)s->turn, "marks",
+                 json_pack("{s:i, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}}", "turn", (int)s->turn, "marks",
+                           "endpoint", mark(m.begin, m.endpoint), "asr_final", mark(m.begin, m.asr_final),
                            "first_token", mark(m.begin, m.first_token), "first_sentence",
                            mark(m.begin, m.first_sentence), "first_audio",
                            mark(m.begin, times->first_audio_us), "first_frame",
@@ -147,8 +180,8 @@ static void turn_done(struct ac_session *s, const struct ac_speaker_times *times
                 AC_F("render_ms", (double)times->render_cpu_us / 1000),
                 AC_F("encode_ms", (double)times->encode_cpu_us / 1000));
     atomic_fetch_add(&s->hub->turns_done, 1);
-    end_turn(s);
-    session_state(s, "idle");
+    session_end_turn(s);
+    session_rest(s);
 }
 
 static void answer_done_task(void *arg)
@@ -161,7 +194,7 @@ static void answer_done_task(void *arg)
         free(s->answer_text);
         s->answer_text = ac_strdup(t->text);
         if (!s->speaking) /* the speaker gave up before the answer was complete */
-            turn_done(s, &t->times);
+            session_turn_done(s, &t->times);
     }
     session_task_free(t);
 }
@@ -171,7 +204,7 @@ static void on_answer_done(void *arg, uint32_t turn, const char *text)
     struct ac_session *s = arg;
     struct turn_task *t = turn_task(s, turn, text);
 
-    session_send(s, "text_done", json_pack("{s:i, s:s}", "turn", (int)turn, "text", text));
+    session_send_of_turn(s, "text_done", json_pack("{s:i, s:s}", "turn", (int)turn, "text", text));
     session_post(s, answer_done_task, t);
     ac_speaker_end(s->speaker);
 }
@@ -184,7 +217,7 @@ static void speaker_done_task(void *arg)
     if (s->running && s->turn == t->turn) {
         s->speaking = false;
         if (!s->answering)
-            turn_done(s, &t->times);
+            session_turn_done(s, &t->times);
     }
     session_task_free(t);
 }
@@ -238,37 +271,99 @@ int session_open_engines(struct ac_session *s)
 
 /* ---- stopping ---- */
 
-/* What of the answer the person has heard: what the client reported, else by the clock. */
-static void keep_heard(struct ac_session *s)
+bool session_is_audible(struct ac_session *s)
 {
     pthread_mutex_lock(&s->out_lock);
-    int64_t heard_us = s->marks.first_fragment ? ac_now_us() - s->marks.first_fragment : 0;
-    if (s->reported_heard_us)
-        heard_us = s->reported_heard_us;
-    char *text = ac_heard_text(&s->heard, heard_us);
+    bool audible = !s->audible.stopped && ac_now_us() < s->audible.until_us;
     pthread_mutex_unlock(&s->out_lock);
-    ac_history_add(s->history, "assistant", text);
-    free(text);
+    return audible;
 }
 
-void session_stop_turn(struct ac_session *s, bool tell)
+void session_heard(struct ac_session *s, uint32_t turn, int64_t heard_us)
 {
-    bool running = s->running;
+    struct audible *a = &s->audible;
+
+    if (turn != s->turn)
+        return;
+    pthread_mutex_lock(&s->out_lock);
+    if (s->marks.first_fragment && !a->stopped) {
+        int64_t left = a->media_us - heard_us;
+        a->play_us = ac_now_us() + (left > 0 ? left : 0);
+        a->until_us = a->play_us + AUDIBLE_SLACK_US;
+    }
+    pthread_mutex_unlock(&s->out_lock);
+}
+
+void session_set_idle(struct ac_session *s, double idle_ms)
+{
+    if (idle_ms < 0)
+        return;
+    pthread_mutex_lock(&s->out_lock);
+    s->audible.idle_us = (int64_t)(idle_ms * 1000);
+    s->audible.idle_at_us = ac_now_us();
+    pthread_mutex_unlock(&s->out_lock);
+}
+
+/* Where the page's idle motion is now, as far as is known. */
+static int64_t idle_now(struct ac_session *s)
+{
+    pthread_mutex_lock(&s->out_lock);
+    const struct audible *a = &s->audible;
+    int64_t us = a->idle_at_us ? a->idle_us + ac_now_us() - a->idle_at_us : 0;
+    pthread_mutex_unlock(&s->out_lock);
+    us %= AC_IDLE_PERIOD_US;
+    return us < 0 ? us + AC_IDLE_PERIOD_US : us;
+}
+
+/* What of the answer the person has heard: what the client reported, else by the clock. */
+static char *heard_text(struct ac_session *s)
+{
+    pthread_mutex_lock(&s->out_lock);
+    int64_t now = ac_now_us(), left_us = s->audible.play_us - now;
+    int64_t heard_us = s->marks.first_fragment ? s->audible.media_us - (left_us > 0 ? left_us : 0) : 0;
+    char *text = ac_heard_text(&s->heard, heard_us);
+    s->audible.until_us = left_us > 0 ? now + HUSH_US : 0;
+    s->audible.stopped = true;
+    pthread_mutex_unlock(&s->out_lock);
+    return text;
+}
+
+void session_rest(struct ac_session *s)
+{
+    session_state(s, s->mic.mode ? "listening" : "idle");
+}
+
+void session_stop_turn(struct ac_session *s, const char *reason)
+{
+    session_drop_held(s);
+    bool running = s->running, audible = session_is_audible(s);
 
     if (running) {
         ac_cancel_trigger(s->turn_cancel);
         ac_answer_stop(s->answer);
         ac_speaker_stop(s->speaker);
-        keep_heard(s);
-        atomic_fetch_add(&s->hub->turns_interrupted, 1);
-        end_turn(s);
-        ac_log_info("turn", "stopped", AC_S("session", s->id), AC_I("turn", s->turn));
     }
-    if (!tell)
+    if (running || audible) {
+        char *text = heard_text(s);
+        if (running)
+            ac_history_add(s->history, "assistant", text);
+        else if (s->in_history)
+            ac_history_amend(s->history, text);
+        free(text);
+        s->in_history = false;
+    }
+    if (running) {
+        atomic_fetch_add(&s->hub->turns_interrupted, 1);
+        session_end_turn(s);
+        ac_log_info("turn", "stopped", AC_S("session", s->id), AC_I("turn", s->turn), AC_S("reason", reason));
+    }
+    if (!reason)
         return;
-    session_send(s, "interrupted", json_pack("{s:o}", "turn", running ? json_integer(s->turn) : json_null()));
+    session_send(s, "interrupted",
+                 json_pack("{s:o, s:s}", "turn", running || audible ? json_integer(s->turn) : json_null(),
+                           "reason", reason));
     if (running)
-        session_state(s, "idle");
+        session_rest(s);
 }
 
 /*
@@ -298,7 +393,7 @@ static void watch_task(void *arg)
         return;
     }
     session_error(s, AC_ETIMEDOUT, why, s->turn);
-    session_stop_turn(s, true);
+    session_stop_turn(s, "timed_out");
     if (speaker_us) {
         ac_speaker_free(s->speaker, session_part_gone, s);
         open_speaker(s);
@@ -336,30 +431,47 @@ static int say_verbatim(struct ac_session *s, const char *text)
     return err || seq ? err : AC_EEMPTY;
 }
 
-void session_begin_turn(struct ac_session *s, const char *text, bool verbatim, int64_t idle_us)
+void session_run_turn(struct ac_session *s, const char *text, bool verbatim)
 {
-    if (s->running)
-        session_stop_turn(s, true);
+    struct ac_prefs *prefs = &s->choices.prefs;
+
     s->turn++;
     s->running = s->speaking = true;
     s->answering = !verbatim;
-    s->reported_heard_us = 0;
+    s->in_history = false;
     s->turn_cancel = ac_cancel_new(s->cancel);
-    atomic_fetch_add(&s->hub->turns, 1);
     atomic_fetch_add(&s->hub->talking, 1);
-    pthread_mutex_lock(&s->out_lock);
-    s->marks = (struct marks){.begin = ac_now_us()};
-    pthread_mutex_unlock(&s->out_lock);
-    session_state(s, "thinking");
-    ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_us);
+    ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_now(s));
     if (verbatim) {
         int err = say_verbatim(s, text);
         if (err)
             session_error(s, err, err == AC_EEMPTY ? "nothing in this text can be spoken" : NULL, s->turn);
     } else {
-        ac_history_add(s->history, "user", text);
-        ac_answer_ask(s->answer, s->turn, s->turn_cancel, ac_history_chat(s->history, s->choices.prefs.lang),
-                      &s->choices.prefs);
+        ac_answer_ask(s->answer, s->turn, s->turn_cancel, ac_history_ask(s->history, prefs->lang, text),
+                      prefs);
     }
     ac_strand_post(s->strand, ac_now_us() + WATCH_US, 1, watch_task, turn_task(s, s->turn, ""));
+}
+
+void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
+                        const struct ac_listened *heard)
+{
+    session_drop_held(s);
+    if (s->running)
+        session_stop_turn(s, "question");
+    atomic_fetch_add(&s->hub->turns, 1);
+    pthread_mutex_lock(&s->out_lock);
+    s->marks = (struct marks){.begin = ac_now_us()};
+    if (heard)
+        s->marks = (struct marks){
+            .begin = heard->voice_end_us, .endpoint = heard->endpoint_us, .asr_final = heard->final_us};
+    s->audible.media_us = 0;
+    s->audible.stopped = false;
+    s->turn_runs = true;
+    ac_heard_clear(&s->heard);
+    session_send_locked(s, "state", json_pack("{s:s, s:i}", "state", "thinking", "turn", (int)s->turn + 1));
+    pthread_mutex_unlock(&s->out_lock);
+    session_run_turn(s, text, verbatim);
+    if (!verbatim)
+        ac_history_add(s->history, "user", text);
 }

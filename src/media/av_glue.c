@@ -8,20 +8,27 @@
 #include <stdio.h>
 #include <string.h>
 
+static _Thread_local bool quiet;
+
 static void forward_log(void *ctx, int level, const char *fmt, va_list args)
 {
     char line[512];
     int print_prefix = 1;
 
     /* x264 and the muxer report their set-up as info: that is of use to nobody who runs a server. */
-    if (level > AV_LOG_WARNING || (level > AV_LOG_ERROR && !ac_log_enabled(AC_LOG_DEBUG)))
+    if (level > AV_LOG_WARNING || ((level > AV_LOG_ERROR || quiet) && !ac_log_enabled(AC_LOG_DEBUG)))
         return;
     av_log_format_line(ctx, level, fmt, args, line, sizeof line, &print_prefix);
     line[strcspn(line, "\r\n")] = '\0';
-    if (level <= AV_LOG_ERROR)
+    if (level <= AV_LOG_ERROR && !quiet)
         ac_log_warn("media", "libav_error", AC_S("text", line));
     else
         ac_log_debug("media", "libav_warning", AC_S("text", line));
+}
+
+void ac_av_quiet(bool be_quiet)
+{
+    quiet = be_quiet;
 }
 
 static void set_callback(void)

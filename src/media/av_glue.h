@@ -8,6 +8,8 @@
 /* Sends libav's log (and x264's, which goes through it) to ac_log. Every open calls it; only the first
  * counts. */
 void ac_av_setup(void);
+/* While true, what libav says on the calling thread about its input is logged for debugging only. */
+void ac_av_quiet(bool quiet);
 /* AVERROR code to AC_E… (logged, with what was tried); values of 0 and above give 0. */
 int ac_av_error(int averror, const char *what);
 /*

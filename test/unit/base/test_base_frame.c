@@ -11,14 +11,16 @@ static void test_new_is_zeroed(void **state)
 {
     (void)state;
     static const struct ac_frame zero;
-    for (int type = AC_FRAME_CHAT; type <= AC_FRAME_PICTURE; type++) {
+    for (int type = AC_FRAME_CHAT; type <= AC_FRAME_TRANSCRIPT; type++) {
         struct ac_frame *f = ac_frame_new((enum ac_frame_type)type);
         assert_int_equal(f->type, type);
         f->type = AC_FRAME_INVALID;
         assert_int_equal(f->turn, 0);
         assert_memory_equal(&f->speech, &zero.speech, sizeof f->speech);
         f->type = (enum ac_frame_type)type;
-        assert_true(ac_frame_bytes(f) == (type == AC_FRAME_POSE ? sizeof f->pose : 0));
+        assert_true(ac_frame_bytes(f) == (type == AC_FRAME_POSE    ? sizeof f->pose
+                                          : type == AC_FRAME_VOICE ? sizeof f->voice
+                                                                   : 0));
         assert_int_equal(ac_frame_duration_us(f), 0);
         ac_frame_unref(f);
     }
@@ -35,6 +37,23 @@ static void test_text(void **state)
     ac_frame_unref(f);
     f = ac_frame_new_text(NULL, 0);
     assert_string_equal(f->text.text, "");
+    ac_frame_unref(f);
+}
+
+static void test_heard_content(void **state)
+{
+    (void)state; /* as below, LeakSanitizer judges the freeing */
+    struct ac_frame *audio = ac_frame_new(AC_FRAME_AUDIO);
+    audio->audio.n_samples = 512;
+    audio->audio.pcm = ac_zalloc(512 * sizeof(int16_t));
+    assert_int_equal(ac_frame_bytes(audio), 1024);
+    ac_frame_unref(audio);
+
+    struct ac_frame *f = ac_frame_new(AC_FRAME_TRANSCRIPT);
+    f->transcript.text = ac_strdup("hello");
+    f->transcript.n_words = 1;
+    f->transcript.words = ac_zalloc(sizeof *f->transcript.words);
+    assert_int_equal(ac_frame_bytes(f), 5 + sizeof *f->transcript.words);
     ac_frame_unref(f);
 }
 
@@ -146,11 +165,9 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_is_zeroed),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_owned_content_is_freed),
-        cmocka_unit_test(test_picture),
-        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_new_is_zeroed), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_heard_content), cmocka_unit_test(test_owned_content_is_freed),
+        cmocka_unit_test(test_picture),       cmocka_unit_test(test_references),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
