@@ -1,4 +1,5 @@
 """Jacket and shirt. Given for the viewer's left half (coat, lapel, flap of the collar) and mirrored."""
+import face
 from pen import d, f, mirror, mix
 
 MID = 514
@@ -40,8 +41,8 @@ def shirt(s, p):
         bx, by = p.flap[6]
         g = across(s, side, ax, ay - 30, bx, by, [(0, lit if side < 0 else mix(lit, plain, 0.6), 1), (1, plain if side < 0 else mix(plain, shaded, 0.7), 1)])
         inner = [(x + 6, y) for x, y in p.flap[1:4]]
-        return (f'<path d="{flap}" fill="{mix(fold, "#000000", 0.35)}" fill-opacity="0.5" transform="translate({2 if side < 0 else 4} 6)" {s.blur(4)}/>'
-                f'<path d="{flap}" fill="{g}" stroke="{shaded}" stroke-width="1" stroke-linejoin="round"/>'
+        return (s.blurred(f'<path d="{flap}" fill="{mix(fold, "#000000", 0.35)}" fill-opacity="0.5" transform="translate({2 if side < 0 else 4} 6)"/>', 4)
+                + f'<path d="{flap}" fill="{g}" stroke="{shaded}" stroke-width="1" stroke-linejoin="round"/>'
                 + s.soft(m([(ax + 4, ay - 30), (ax + 12, ay + 20), (ax + 40, ay + 80), (ax + 24, ay + 70), (ax + 4, ay + 20)]), fold, 0.45, 5)
                 + s.line(m([p.flap[9], p.flap[8], p.flap[7], p.flap[6]]), fold, 1.6, 0.5, 0.8)
                 + s.soft(m([(430, v + 10), (470, v + 40), (486, v + 110), (450, v + 110)]), fold, 0.4, 8) + (s.line(m(inner), lit, 2, 0.6, 1)))
@@ -66,9 +67,16 @@ def jacket(s, p):
         lapel = polygon(m(p.lapel))
         n = next(i for i, (x, y) in enumerate(p.lapel) if x == min(q[0] for q in p.lapel))  # the notch's outer point
         g = across(s, side, 330, 880, 470, 1060, [(0, mix(mid, hi, 0.7 if side < 0 else 0.3), 1), (1, mix(mid, lo, 0.4), 1)])
-        out += [f'<path d="{lapel}" fill="{dark}" fill-opacity="0.5" transform="translate(-3 6)" {s.blur(5)}/>',
+        out += [s.blurred(f'<path d="{lapel}" fill="{dark}" fill-opacity="0.5" transform="translate(-3 6)"/>', 5),
                 f'<path d="{lapel}" fill="{g}" stroke="{lo}" stroke-width="1.2" stroke-linejoin="round"/>',
                 s.line(m(p.lapel[:-7:-1]), hi, 2.4, 0.6, 0.9),
                 s.line(m([p.lapel[n], p.lapel[n + 1]]), dark, 2.4, 0.9, 0.7)]
         return "".join(out)
-    return sides(half)
+    return [half(side, (lambda pts: pts) if side < 0 else (lambda pts: mirror(pts, MID))) for side in (-1, 1)]
+
+
+def layers(s, p, jewels=""):
+    """Neck, shirt and the halves of the jacket: a layer each, because what a layer costs grows with the box around it."""
+    left, right = jacket(s, p)
+    for name, content in (("neck", face.neck(s, p)), ("shirt", shirt(s, p)), ("jacket_left", left), ("jacket_right", right + jewels)):
+        s.layer(name, f'<g transform="translate(0 {-p.raised})">', content, "</g>")

@@ -41,7 +41,7 @@ class David:
     mouth_open = 54
     head_rig = {"center": (512.0, 420.0), "radius": (262.0, 330.0), "face": (512.0, 470.0), "face_radius": (192.0, 236.0),
                 "pivot": (512.0, 810.0), "chin": 706, "neck": 862, "chest": 970, "liveliness": 1}
-    base = ["background", "hair_back", "body", "head", "hair_front"]
+    base = ["background", "hair_back", "neck", "shirt", "jacket_left", "jacket_right", "head", "hair_front"]
     hair = {"dark": "#23160f", "mid": "#432c1e", "light": "#6f4d35", "shine": "#b08660"}
     coat = [(398, 800), (360, 826), (310, 850), (236, 876), (140, 910), (60, 960), (10, 1040), (-20, 1200), (466, 1200), (470, 1100), (440, 1000),
             (400, 930), (384, 860)]
@@ -121,7 +121,7 @@ class David:
         s.layer("hair_front", *out)
 
     def body(self, s, rng):
-        s.layer("body", f'<g transform="translate(0 {-self.raised})">', face.neck(s, self), clothes.shirt(s, self), clothes.jacket(s, self), "</g>")
+        clothes.layers(s, self)
 
     def draw(self):
         s, rng = Svg(), random.Random(5)

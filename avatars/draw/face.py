@@ -199,12 +199,12 @@ def iris(s, p):
             rays.append(f'<path d="M{f(x + r0 * math.cos(a))} {f(y + r0 * math.sin(a))}L{f(x + r1 * math.cos(a))} '
                         f'{f(y + r1 * math.sin(a))}" stroke="{c}" stroke-width="0.7" stroke-opacity="{0.32 if k % 3 else 0.4}"/>')
         clip = s.clip(f"M{f(x - r)} {f(y)}A{f(r)} {f(r)} 0 1 1 {f(x + r)} {f(y)}A{f(r)} {f(r)} 0 1 1 {f(x - r)} {f(y)}Z")
-        return (f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r + 0.6)}" fill="{edge}" fill-opacity="0.35" {s.blur(0.9)}/>'
-                f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r)}" fill="{g}"/>' + "".join(rays) + f"<g {clip}>"
+        return (s.blurred(f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r + 0.6)}" fill="{edge}" fill-opacity="0.35"/>', 0.9)
+                + f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r)}" fill="{g}"/>' + "".join(rays) + f"<g {clip}>"
                 + s.spot(x + 3, y + r * 0.55, r * 0.72, r * 0.42, light, 0.75)
                 + s.spot(x, y - r * 0.75, r * 1.1, r * 0.6, "#120906", 0.6) + "</g>"
                 + f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r * 0.40)}" fill="#0c0605"/>'
-                + f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r * 0.44)}" fill="#0c0605" fill-opacity="0.4" {s.blur(0.9)}/>')
+                + s.blurred(f'<circle cx="{f(x)}" cy="{f(y)}" r="{f(r * 0.44)}" fill="#0c0605" fill-opacity="0.4"/>', 0.9))
     s.layer("iris", both(one))
 
 
@@ -230,14 +230,14 @@ def lids(s, p):
         bulge = [(x, y + (at(closed, x) - y) * 0.34) for x, y in crease[3:-3]] + [(x, y + (at(closed, x) - y) * 0.62) for x, y in crease[-4:2:-1]]
         lower = [(x, y + (at(closed, x) - y) * 0.68) for x, y in crease] + [(x, y + 5) for x, y in closed[::-1]]
         tone = mix(p.skin, p.shade, 0.30 if side < 0 else 0.5)
-        return (f'<path d="{d(area)}" fill="{tone}" {s.blur(1.2)}/><g {clip}>'
+        return (s.blurred(f'<path d="{d(area)}" fill="{tone}"/>', 1.2) + f"<g {clip}>"
                 + s.soft(lower, p.lid_tint, p.lid_force, 5)
                 + s.soft(bulge, p.light, 0.55 if side < 0 else 0.34, 4.5)
                 + s.spot(crease[mid][0] - 6, (crease[mid][1] * 0.5 + closed[mid][1] * 0.5), 20, 9, p.light, 0.5) + "</g>"
                 # the fold: a soft dark line with a lit edge above
                 + s.line([(x, y - 4.5) for x, y in crease[2:-2]], p.light, 3, 0.28, 2)
                 + s.line(crease[1:-1], p.deep, 4.6, 0.5, 2)
-                + f'<path d="{d(taper(crease[2:-1], 2.6, 0.2, 0.3, 14))}" fill="{p.dark}" fill-opacity="{p.crease_force}" {s.blur(0.6)}/>')
+                + s.blurred(f'<path d="{d(taper(crease[2:-1], 2.6, 0.2, 0.3, 14))}" fill="{p.dark}" fill-opacity="{p.crease_force}"/>', 0.6))
     s.layer("lid", both(one))
 
 
@@ -250,12 +250,12 @@ def lashes(s, p):
 
     def upper(side):
         line = [(CX + side * x, y) for x, y in sample(p.eye_open, 60)]  # from inner to outer
-        o = [f'<path d="{d(taper(line[2:], k["line"], 0.2, 0.8, 20))}" fill="{p.lash_colour}" fill-opacity="0.95" {s.blur(0.6)}/>',
+        o = [s.blurred(f'<path d="{d(taper(line[2:], k["line"], 0.2, 0.8, 20))}" fill="{p.lash_colour}" fill-opacity="0.95"/>', 0.6),
              s.line(line[4:-3], p.lash_colour, k["line"] * 2, 0.28, 2)]
         if k["wing"]:
             x, y = line[-1]
             path = [line[-10], line[-4], (x + side * k["wing"] * 0.5, y - k["wing"] * 0.16), (x + side * k["wing"], y - k["wing"] * 0.5)]
-            o.append(f'<path d="{d(taper(path, k["line"] * 0.9, 0.8, 0.04))}" fill="{p.lash_colour}" fill-opacity="0.85" {s.blur(0.5)}/>')
+            o.append(s.blurred(f'<path d="{d(taper(path, k["line"] * 0.9, 0.8, 0.04))}" fill="{p.lash_colour}" fill-opacity="0.85"/>', 0.5))
         for n in range(k["count"]):
             t = 0.10 + 0.90 * (n + 0.35 * math.sin(n * 9.1)) / (k["count"] - 1)
             i = max(0, min(59, round(t * 59)))
@@ -287,7 +287,7 @@ def brows(s, p, rng):
         mid = [(CX + side * x, y) for x, y in sample(p.brow, 60)]
         body = taper(mid, p.brow_w * 0.86, 0.5, 0.1, 16)
         fade = s.linear(mid[0][0], 0, mid[-1][0], 0, [(0, p.brow_colour, 0.15), (0.22, p.brow_colour, 0.85), (0.7, p.brow_colour, 1), (1, p.brow_colour, 0.5)])
-        o = [f'<path d="{d(body)}" fill="{fade}" fill-opacity="{p.brow_body}" {s.blur(2)}/>']
+        o = [s.blurred(f'<path d="{d(body)}" fill="{fade}" fill-opacity="{p.brow_body}"/>', 2)]
         for n in range(p.brow_hairs):
             t = (n + rng.random()) / p.brow_hairs
             i = min(58, int(t * 59))
@@ -324,11 +324,11 @@ def lips(s, p):
     up_area = top + [(x, y + 6) for x, y in line[::-1]]
     clip = s.clip(d([(x, y - 1.0) for x, y in top] + [(x, y + 9) for x, y in line[::-1]]))
     g = s.linear(0, lt, 0, mid_y + 2, [(0, mix(c["upper"], c["light"], 0.25), 1), (0.45, c["upper"], 1), (1, c["dark"], 1)])
-    wrinkles = "".join(
+    wrinkles = s.merge(
         s.line([(x, at(top, x) + 3), (CX + (x - CX) * 1.02, at(line, x))], c["dark"], 0.9, 0.20, 0.5) for x in
         [left[0] + 16 + k * (right[0] - left[0] - 32) / 16 for k in range(17)])
     s.layer("lip_upper",
-            f'<path d="{d(up_area)}" fill="{g}" {s.blur(0.9)}/><g {clip}>',
+            s.blurred(f'<path d="{d(up_area)}" fill="{g}"/>', 0.9) + f"<g {clip}>",
             s.soft([(x, y - 2) for x, y in line[2:-2]] + [(x, y + 12) for x, y in line[-3:1:-1]], c["dark"], 0.6, 2.6),
             s.spot(CX - 16, lt + 6, 22, 6, c["light"], 0.55, -14), s.spot(CX + 16, lt + 6, 22, 6, c["light"], 0.32, 14),
             s.spot(left[0] + 6, left[1], 22, 12, c["dark"], 0.45), s.spot(right[0] - 6, right[1], 22, 12, c["dark"], 0.55),
@@ -339,11 +339,11 @@ def lips(s, p):
     clip = s.clip(d([(x, y - 9) for x, y in line] + [(x, y + 1.0) for x, y in low[::-1]]))
     g = s.linear(0, mid_y, 0, ll, [(0, mix(c["lower"], c["dark"], 0.35), 1), (0.3, c["lower"], 1), (0.7, c["lower"], 1),
                                    (1, mix(c["lower"], c["dark"], 0.55), 1)])
-    wrinkles = "".join(
+    wrinkles = s.merge(
         s.line([(x, at(line, x) + 1), (CX + (x - CX) * 0.97, at(low, x) - 4)], c["dark"], 0.9, 0.16, 0.5) for x in
         [left[0] + 20 + k * (right[0] - left[0] - 40) / 18 for k in range(19)])
     s.layer("lip_lower",
-            f'<path d="{d(low_area)}" fill="{g}" {s.blur(0.9)}/><g {clip}>',
+            s.blurred(f'<path d="{d(low_area)}" fill="{g}"/>', 0.9) + f"<g {clip}>",
             s.soft([(x, y + 2) for x, y in low[3:-3]] + [(x, y - 5) for x, y in low[-4:2:-1]], c["dark"], 0.40, 3),
             s.spot(left[0] + 6, left[1] + 3, 24, 12, c["dark"], 0.5), s.spot(right[0] - 6, right[1] + 3, 26, 12, c["dark"], 0.6),
             s.spot(CX - 4, (mid_y + ll) / 2 - 1, 40, (ll - mid_y) * 0.42, c["light"], 0.62),
@@ -374,11 +374,11 @@ def inside(s, p):
         path = f"M{f(CX - x)} {f(y0)}" + "".join(f"L{f(px)} {f(py)}" for px, py in outline) + f"L{f(CX + x)} {f(y0)}Z"
         g = s.linear(CX - x, 0, CX + x, 0, [(0, mix(tone, gap, 0.75), 1), (0.16, mix(tone, gap, 0.35), 1), (0.34, tone, 1), (0.62, tone, 1),
                                             (0.84, mix(tone, gap, 0.4), 1), (1, mix(tone, gap, 0.8), 1)])
-        o = [f'<path d="{path}" fill="{g}" {s.blur(0.35)}/>']
+        o = [s.blurred(f'<path d="{path}" fill="{g}"/>', 0.35)]
         for sx_, ya, yb in seams:
             for side in ((-1, 1) if sx_ else (1,)):
                 o.append(s.line([(CX + side * sx_, ya), (CX + side * sx_, (ya + yb) / 2), (CX + side * sx_, yb)], gap, 0.8, 0.34, 0.35))
-        return "".join(o), x, path
+        return s.merge(o), x, path
 
     teeth, reach, path = row([w * k for w in (9.4, 7.4, 8.2, 7.6, 7.4, 6.5)], [32, 31.2, 31.8, 30.4, 29.2, 28], y - 27, -5, "#f6efe6", "#9c7263")
     clip = s.clip(path)
@@ -391,7 +391,7 @@ def inside(s, p):
     tongue = [(CX - half * 0.70, y + 46), (CX - half * 0.62, y + 17), (CX - half * 0.34, y + 7), (CX, y + 9), (CX + half * 0.34, y + 7),
               (CX + half * 0.62, y + 17), (CX + half * 0.70, y + 46), (CX, y + 58)]
     g = s.linear(0, y + 4, 0, y + 40, [(0, "#8f4341", 1), (0.35, "#bd6a66", 1), (1, "#a04b4b", 1)])
-    s.layer("tongue", f'<path d="{d(tongue)}" fill="{g}" {s.blur(1.5)}/>', s.line([(CX, y + 12), (CX + 1, y + 26), (CX, y + 44)], "#7d3234", 3, 0.5, 2),
+    s.layer("tongue", s.blurred(f'<path d="{d(tongue)}" fill="{g}"/>', 1.5), s.line([(CX, y + 12), (CX + 1, y + 26), (CX, y + 44)], "#7d3234", 3, 0.5, 2),
             s.spot(CX - 16, y + 18, 20, 8, "#eeb0a8", 0.6), s.spot(CX + 16, y + 18, 18, 7, "#eeb0a8", 0.4))
 
 

@@ -43,7 +43,7 @@ class Lin:
     mouth_open = 52
     head_rig = {"center": (512.0, 420.0), "radius": (270.0, 330.0), "face": (512.0, 470.0), "face_radius": (192.0, 230.0),
                 "pivot": (512.0, 800.0), "chin": 690, "neck": 850, "chest": 960, "liveliness": 1}
-    base = ["background", "hair_back", "body", "head", "hair_front"]
+    base = ["background", "hair_back", "neck", "shirt", "jacket_left", "jacket_right", "head", "hair_front"]
     hair = {"dark": "#1b110f", "mid": "#33211c", "light": "#5c4035", "shine": "#a07c66"}
 
     def extra_skin(self, s):
@@ -81,42 +81,38 @@ class Lin:
 
     def hair_front(self, s, rng):
         h = self.hair
-        out = []
+        shadows, masses, shapes, dark, lit, band, locks, edges = [], [], [], [], [], [], [], []
         for side, o, i in ((-1, self.left_outer, self.left_inner), (1, self.right_outer, self.right_inner)):
-            shape = sample(o, 44) + sample(i, 44)[::-1]
+            shape = d(sample(o, 44) + sample(i, 44)[::-1])
+            shapes.append(shape)
             # its shadow on the jacket, inwards only
-            out.append(f'<g {s.clip(clothes.coat_outline(self))}>'
-                       + s.soft([(x - side * 14, y + 10) for x, y in sample(i, 44) if y > 760] + [(x + side * 10, y + 16) for x, y in sample(o, 44)[::-1] if y > 760],
-                                "#070a12", 0.5, 10) + "</g>")
+            shadows.append(s.soft([(x - side * 14, y + 10) for x, y in sample(i, 44) if y > 760]
+                                  + [(x + side * 10, y + 16) for x, y in sample(o, 44)[::-1] if y > 760], "#070a12", 0.5, 10))
             x0, x1 = (240, 540) if side < 0 else (790, 545)
             g = s.linear(x0, 0, x1, 0, [(0, h["dark"], 1), (0.3, h["mid"], 1), (0.65, mix(h["mid"], h["dark"], 0.4), 1), (1, h["dark"], 1)])
-            out.append(f'<path d="{d(shape)}" fill="{g}"/>')
-            clip = s.clip(d(shape))
-            band = s.linear(0, 140, 0, 960, [(0, h["shine"], 0), (0.05, h["shine"], 0.15), (0.13, h["shine"], 0.95), (0.25, h["shine"], 0.1),
-                                             (0.44, h["shine"], 0.05), (0.58, h["shine"], 0.5), (0.70, h["shine"], 0.06), (0.84, h["shine"], 0.4),
-                                             (1, h["shine"], 0)])
-            body = s.linear(0, 120, 0, 960, [(0, h["light"], 0.2), (0.18, h["light"], 1), (0.38, h["light"], 0.4), (0.6, h["light"], 0.9),
-                                             (0.78, h["light"], 0.3), (0.88, h["light"], 0.7), (1, h["light"], 0.2)])
+            masses.append(f'<path d="{shape}" fill="{g}"/>')
             k = 1 if side < 0 else 0.7
-            out.append(f"<g {clip}>")
-            out.append(strands(rng, o, i, 60, [h["dark"]], (4, 14), (0.25, 0.6), 6))
-            out.append(strands(rng, o, i, 120, [body, body, h["mid"]], (1.5, 5.5), (0.25 * k, 0.6 * k), 7))
-            out.append(strands(rng, o, i, 80, [band], (1.5, 6.5), (0.3 * k, 0.8 * k), 6, spread=(0.08, 0.8)))
+            dark.append(strands(rng, o, i, 60, [h["dark"]], (4, 14), (0.25, 0.6), 6))
+            hairs = strands(rng, o, i, 120, [h["light"], h["light"], h["mid"]], (1.5, 5.5), (0.25 * k, 0.6 * k), 7).split("\n")
+            dark += [e for e in hairs if h["mid"] in e]
+            lit += [e for e in hairs if h["light"] in e]
+            band.append(strands(rng, o, i, 80, [h["shine"]], (1.5, 6.5), (0.3 * k, 0.8 * k), 6, spread=(0.08, 0.8)))
             # locks: a few broad curves of light and dark that give the mass its relief
-            locks = []
+            a, b = sample(o, 24), sample(i, 24)
             for share, tone, w, op in ((0.22, h["dark"], 26, 0.5), (0.34, h["shine"], 18, 0.22 * k), (0.52, h["dark"], 30, 0.55), (0.64, h["shine"], 16, 0.20 * k),
                                        (0.8, h["dark"], 22, 0.5)):
-                a, b = sample(o, 24), sample(i, 24)
                 mid = [(p[0] + (q[0] - p[0]) * share, p[1] + (q[1] - p[1]) * share) for p, q in zip(a, b)]
                 locks.append(s.soft(taper(mid[2:], w, 0.2, 0.3, 14), tone, op, 5))
             locks += [s.line(sample(i, 30), h["dark"], 22, 0.6, 7), s.line(sample(o, 30), h["dark"], 16, 0.45, 7)]
-            out.append(s.merge(locks))
-            out.append("</g>")
-            out.append(strands(rng, [(x + side * 2, y) for x, y in o], [(x - side * 24, y) for x, y in o], 12, [h["mid"], h["dark"]], (0.8, 1.8),
-                               (0.25, 0.5), 4))
-            out.append(strands(rng, [(x + side * 14, y) for x, y in i], [(x - side * 3, y) for x, y in i], 18, [h["dark"], h["mid"]], (1, 2.6), (0.5, 0.9), 3))
-        out.append(s.line([(586, 116), (588, 136), (588, 164)], "#0c0706", 3, 0.55, 1.6))
-        s.layer("hair_front", *out)
+            edges.append(strands(rng, [(x + side * 2, y) for x, y in o], [(x - side * 24, y) for x, y in o], 12, [h["mid"], h["dark"]], (0.8, 1.8),
+                                 (0.25, 0.5), 4))
+            edges.append(strands(rng, [(x + side * 14, y) for x, y in i], [(x - side * 3, y) for x, y in i], 18, [h["dark"], h["mid"]], (1, 2.6), (0.5, 0.9), 3))
+        # where along the head the light hairs and the shining ones show
+        along = s.fade(120, 960, [(0, 0.2), (0.18, 1), (0.38, 0.4), (0.6, 0.9), (0.78, 0.3), (0.88, 0.7), (1, 0.2)], (220, 80, 810, 1140))
+        ring = s.fade(140, 960, [(0, 0), (0.05, 0.15), (0.13, 0.95), (0.25, 0.1), (0.44, 0.05), (0.58, 0.5), (0.70, 0.06), (0.84, 0.4), (1, 0)], (220, 80, 810, 1140))
+        s.layer("hair_front", f"<g {s.clip(clothes.coat_outline(self))}>", s.merge(shadows), "</g>", *masses, *dark,
+                f"<g {along}>", *lit, "</g>", f"<g {ring}>", *band, "</g>", f"<g {s.clip(''.join(shapes))}>", s.merge(locks), "</g>", *edges,
+                s.line([(586, 116), (588, 136), (588, 164)], "#0c0706", 3, 0.55, 1.6))
 
     # ---- clothes ----
 
@@ -129,12 +125,12 @@ class Lin:
     jacket = ("#4a5d80", "#2b3a55", "#172034")
 
     def body(self, s, rng):
-        out = [face.neck(s, self), clothes.shirt(s, self), clothes.jacket(s, self)]
         # fine necklace
+        out = []
         out.append(s.line([(440, 846), (462, 880), (490, 904), (513, 911), (536, 904), (564, 880), (586, 846)], "#8a5a30", 2.6, 0.35, 1.4))
         out.append(s.line([(440, 844), (462, 878), (490, 901), (513, 908), (536, 901), (564, 878), (586, 844)], "#e6c58a", 1.6, 0.95))
         out.append('<circle cx="513" cy="913.5" r="4.6" fill="#d9b06a"/><circle cx="511.8" cy="912" r="1.8" fill="#fff6df"/>')
-        s.layer("body", f'<g transform="translate(0 {-self.raised})">', *out, "</g>")
+        clothes.layers(s, self, "".join(out))
 
     def draw(self):
         s, rng = Svg(), random.Random(7)

@@ -1,6 +1,7 @@
 """Drawing helpers: smooth curves through points, soft shapes, hair, and the SVG around them."""
 import math
 import random
+import re
 
 
 def f(v):
@@ -97,30 +98,46 @@ class Soft(str):
     sd, body = 0, ""
 
 
-def soft_element(body, sd, blur):
-    e = Soft(body.replace("/>", f" {blur}/>"))
-    e.sd, e.body = sd, body
-    return e
+def extent(body):
+    """x0, y0, x1, y1 of paths (of M, L and C) and circles, with their strokes."""
+    xs, ys = [], []
+    for path in re.findall(r' d="([^"]*)"', body):
+        v = [float(n) for n in re.findall(r"-?[\d.]+", path)]
+        xs += v[0::2]
+        ys += v[1::2]
+    for cx, cy, r in re.findall(r'cx="([^"]*)" cy="([^"]*)" r="([^"]*)"', body):
+        xs += [float(cx) - float(r), float(cx) + float(r)]
+        ys += [float(cy) - float(r), float(cy) + float(r)]
+    w = max([float(n) / 2 for n in re.findall(r'stroke-width="([^"]*)"', body)], default=0)
+    return min(xs) - w, min(ys) - w, max(xs) + w, max(ys) + w
 
 
 class Svg:
     """Collects definitions and layers."""
 
     def __init__(self):
-        self.defs, self.layers, self.seen = [], [], set()
+        self.defs, self.layers = [], []
         self.n = 0
 
     def name(self, stem):
         self.n += 1
         return f"{stem}{self.n}"
 
-    def blur(self, sd):
-        key = f"b{str(sd).replace('.', '_')}"
-        if key not in self.seen:
-            self.seen.add(key)
-            self.defs.append(f'<filter id="{key}" x="-60%" y="-60%" width="220%" height="220%" '
-                             f'color-interpolation-filters="sRGB"><feGaussianBlur stdDeviation="{sd}"/></filter>')
-        return f'filter="url(#{key})"'
+    def blur(self, sd, body):
+        """The attribute that blurs the body. The filter reaches no further than the blur does: what it costs, and the
+        box that the engine finds for the layer, depend on that."""
+        x0, y0, x1, y1 = (int(v) for v in extent(body))
+        m = int(3 * sd) + 2
+        i = self.name("b")
+        self.defs.append(f'<filter id="{i}" filterUnits="userSpaceOnUse" x="{x0 - m}" y="{y0 - m}" width="{x1 - x0 + 2 * m + 1}" '
+                         f'height="{y1 - y0 + 2 * m + 1}" color-interpolation-filters="sRGB"><feGaussianBlur stdDeviation="{sd}"/></filter>')
+        return f'filter="url(#{i})"'
+
+    def blurred(self, body, sd):
+        """One element, blurred."""
+        e = Soft(body.replace("/>", f" {self.blur(sd, body)}/>"))
+        e.sd, e.body = sd, body
+        return e
 
     def linear(self, x1, y1, x2, y2, stops):
         i = self.name("g")
@@ -141,10 +158,19 @@ class Svg:
         self.defs.append(f'<clipPath id="{i}"><path d="{path}"/></clipPath>')
         return f'clip-path="url(#{i})"'
 
+    def fade(self, y0, y1, stops, box):
+        """The attribute that lets a group show as strongly as the stops (share of the way, 0…1) say from y0 down to y1.
+        For many shapes that is far cheaper than a gradient in each of them."""
+        g = self.linear(0, y0, 0, y1, [(o, "#ffffff", a) for o, a in stops])
+        place = f'x="{box[0]}" y="{box[1]}" width="{box[2] - box[0]}" height="{box[3] - box[1]}"'
+        i = self.name("m")
+        self.defs.append(f'<mask id="{i}" maskUnits="userSpaceOnUse" {place}><rect {place} fill="{g}"/></mask>')
+        return f'mask="url(#{i})"'
+
     def soft(self, points, colour, opacity, sd, closed=True):
         """A blurred shape: the airbrush."""
         sd = min((1.2, 1.6, 2.5, 3.5, 5, 7, 9, 11, 14, 17, 21), key=lambda v: abs(v - sd))
-        return soft_element(f'<path d="{d(points, closed)}" fill="{colour}" fill-opacity="{opacity:.3g}"/>', sd, self.blur(sd))
+        return self.blurred(f'<path d="{d(points, closed)}" fill="{colour}" fill-opacity="{opacity:.3g}"/>', sd)
 
     def merge(self, items):
         """The items in order, but blurred ones that share their blur drawn as one group, where the first of them stands.
@@ -159,7 +185,11 @@ class Svg:
                 groups[e.sd] = []
                 out.append(groups[e.sd])
             groups[e.sd].append(e)
-        return "\n".join(e if isinstance(e, str) else f"<g {self.blur(e[0].sd)}>" + "".join(x.body for x in e) + "</g>" for e in out)
+        return "\n".join(e if isinstance(e, str) else self.group(e) for e in out)
+
+    def group(self, items):
+        bodies = "".join(e.body for e in items)
+        return f"<g {self.blur(items[0].sd, bodies)}>{bodies}</g>"
 
     def spot(self, cx, cy, rx, ry, colour, opacity, turn=0):
         """An elliptic spot that fades out from its middle; needs no filter."""
@@ -170,15 +200,17 @@ class Svg:
     def line(self, points, colour, width, opacity=1, sd=0):
         body = (f'<path d="{d(points, False)}" fill="none" stroke="{colour}" stroke-width="{f(width)}" '
                 f'stroke-linecap="round" stroke-opacity="{opacity:.3g}"/>')
-        return soft_element(body, sd, self.blur(sd)) if sd else body
+        return self.blurred(body, sd) if sd else body
 
     def layer(self, name, *content):
         self.layers.append(f'<g id="{name}">\n' + "\n".join(content) + "\n</g>")
 
     def text(self, title):
+        layers = "\n".join(self.layers)
+        used = set(re.findall(r"filter=.url.(#\w+)", layers))  # merged shapes have left theirs
+        defs = [e for e in self.defs if not e.startswith("<filter") or "#" + e.split('"')[1] in used]
         return ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="-512 -512 2048 1600">\n'
-                f"<title>{title}</title>\n<defs>\n" + "\n".join(self.defs) + "\n</defs>\n"
-                + "\n".join(self.layers) + "\n</svg>\n")
+                f"<title>{title}</title>\n<defs>\n" + "\n".join(defs) + "\n</defs>\n" + layers + "\n</svg>\n")
 
 
 def stop_list(stops):

@@ -16,6 +16,7 @@
 #include "base/str.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,14 @@ static void drop_unused(struct model *m)
     }
 }
 
+/* Drawing takes some ten megabytes for a moment, which the allocator would keep. */
+static void give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static int make_shared(struct shared_sheet **out, const char *id, int width, int height, struct ac_env *env)
 {
     char *folder = folder_of(env, id);
@@ -182,6 +191,7 @@ static int make_shared(struct shared_sheet **out, const char *id, int width, int
     if (!err)
         err = ac_char_sheet_new(&s->sheet, s->rig, width, height, env);
     free(folder);
+    give_back();
     if (err)
         free_shared(s);
     else

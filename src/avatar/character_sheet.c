@@ -1,28 +1,16 @@
 /*
- * Making a sheet with librsvg. The drawing's viewBox is rewritten to the region that is wanted, so that
- * librsvg's filters work on surfaces of that region's size only; layers are rendered one by one by their ids.
+ * Making a sheet: the layers of the still picture are drawn one over the other, each on the part of the
+ * picture that it covers, and turned into YUV; those of eyes and mouth become textures, a few texels a pixel.
  */
 #include "avatar/character_sheet.h"
 
+#include "avatar/character_drawing.h"
 #include "base/mem.h"
-#include "base/str.h"
 
 #include <cairo.h>
-#include <librsvg/rsvg.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { DRAWING_MAX_BYTES = 16 * 1024 * 1024 };
-
-struct drawing {
-    char *text;
-    size_t len;
-    const char *head_end; /* text up to the number list of viewBox="…" */
-    const char *tail;     /* from its closing quote */
-    const char *path;
-    struct ac_env *env;
-};
 
 static uint8_t clamp_u8(float v)
 {
@@ -41,61 +29,6 @@ static uint32_t texel(float r, float g, float b, float a)
 uint32_t ac_char_texel_rgb(uint32_t rgb)
 {
     return texel((float)(rgb >> 16 & 255), (float)(rgb >> 8 & 255), (float)(rgb & 255), 255);
-}
-
-static int drawing_load(struct drawing *d, const char *path, struct ac_env *env)
-{
-    *d = (struct drawing){.path = path, .env = env};
-    int err = ac_read_file(path, DRAWING_MAX_BYTES, &d->text, &d->len);
-    if (err)
-        return ac_env_fail(env, err, "cannot read %s: %s", path, ac_err_text(err));
-    const char *box = strstr(d->text, "viewBox=\"");
-    if (!box || !(d->tail = strchr(box + 9, '"')))
-        return ac_env_fail(env, AC_ECONFIG, "%s: the svg element needs a viewBox", path);
-    d->head_end = box + 9;
-    return 0;
-}
-
-/* A librsvg handle whose whole picture is the region of the drawing. */
-static int drawing_open(const struct drawing *d, const struct ac_char_box *region, RsvgHandle **handle)
-{
-    struct ac_str s = {0};
-    GError *gerr = NULL;
-    ac_str_add_n(&s, d->text, (size_t)(d->head_end - d->text));
-    ac_str_addf(&s, "%.6f %.6f %.6f %.6f", (double)region->x, (double)region->y, (double)region->w,
-                (double)region->h);
-    ac_str_add(&s, d->tail);
-    *handle = rsvg_handle_new_from_data((const guint8 *)s.p, s.len, &gerr);
-    ac_str_free(&s);
-    if (*handle)
-        return 0;
-    int err =
-        ac_env_fail(d->env, AC_ECONFIG, "%s: not a drawing: %s", d->path, gerr ? gerr->message : "broken");
-    g_clear_error(&gerr);
-    return err;
-}
-
-static int render_layer(const struct drawing *d, RsvgHandle *handle, const char *layer,
-                        cairo_surface_t *surface)
-{
-    char *id = ac_asprintf("#%s", layer);
-    GError *gerr = NULL;
-    RsvgRectangle all = {0, 0, cairo_image_surface_get_width(surface),
-                         cairo_image_surface_get_height(surface)};
-    int err = 0;
-    if (!rsvg_handle_has_sub(handle, id)) {
-        err = ac_env_fail(d->env, AC_ECONFIG,
-                          "%s: there is no layer with the id '%s', which avatar.yaml names", d->path, layer);
-    } else {
-        cairo_t *cr = cairo_create(surface);
-        if (!rsvg_handle_render_layer(handle, cr, id, &all, &gerr))
-            err = ac_env_fail(d->env, AC_ECONFIG, "%s: layer '%s' cannot be drawn: %s", d->path, layer,
-                              gerr ? gerr->message : "unknown reason");
-        g_clear_error(&gerr);
-        cairo_destroy(cr);
-    }
-    free(id);
-    return err;
 }
 
 static int surface_new(cairo_surface_t **surface, int w, int h)
@@ -135,27 +68,45 @@ static void fill_planes(struct ac_char_sheet *s, cairo_surface_t *surface, uint8
     }
 }
 
-static int draw_base(struct ac_char_sheet *s, const struct drawing *d)
+/* The part of the surface that a layer covers, with its pad. */
+static struct ac_char_area area_of(const struct ac_char_sheet *s, const struct ac_char_box *box, int w, int h)
 {
-    int w = s->width + 2 * AC_CHAR_PAD, h = s->height + 2 * AC_CHAR_PAD, err;
-    struct ac_char_box region = {
-        s->origin_x - AC_CHAR_PAD / s->unit,
-        s->origin_y - AC_CHAR_PAD / s->unit,
-        (float)w / s->unit,
-        (float)h / s->unit,
-    };
-    RsvgHandle *handle = NULL;
+    float x0 = (box->x - s->origin_x) * s->unit + AC_CHAR_PAD,
+          y0 = (box->y - s->origin_y) * s->unit + AC_CHAR_PAD;
+    float x1 = x0 + box->w * s->unit, y1 = y0 + box->h * s->unit;
+    struct ac_char_area a = {(int)fmaxf(floorf(x0), 0), (int)fmaxf(floorf(y0), 0), 0, 0};
+    a.w = (int)fminf(ceilf(x1), (float)w) - a.x;
+    a.h = (int)fminf(ceilf(y1), (float)h) - a.y;
+    return a;
+}
+
+static int draw_layers(struct ac_char_sheet *s, struct ac_char_drawing *d, cairo_surface_t *surface, int w,
+                       int h)
+{
+    struct ac_char_box box[AC_CHAR_MAX_LAYERS];
+    int err = 0;
+
+    for (int i = 0; !err && i < s->rig->n_base; i++)
+        err = ac_char_drawing_bounds(d, s->rig->base[i], &box[i]);
+    for (int i = 0; !err && i < s->rig->n_base; i++) {
+        struct ac_char_area a = area_of(s, &box[i], w, h);
+        if (a.w > 0 && a.h > 0)
+            err = ac_char_drawing_layer(d, s->rig->base[i], surface, &a, s->origin_x - AC_CHAR_PAD / s->unit,
+                                        s->origin_y - AC_CHAR_PAD / s->unit, s->unit);
+    }
+    return err;
+}
+
+static int draw_base(struct ac_char_sheet *s, struct ac_char_drawing *d)
+{
+    int w = s->width + 2 * AC_CHAR_PAD, h = s->height + 2 * AC_CHAR_PAD;
     cairo_surface_t *surface = NULL;
 
-    err = drawing_open(d, &region, &handle);
+    int err = surface_new(&surface, w, h);
+    if (!err)
+        err = draw_layers(s, d, surface, w, h);
     if (err)
         goto out;
-    err = surface_new(&surface, w, h);
-    for (int i = 0; !err && i < s->rig->n_base; i++)
-        err = render_layer(d, handle, s->rig->base[i], surface);
-    if (err)
-        goto out;
-    cairo_surface_flush(surface);
     s->stride[0] = w + 32 - w % 32;
     s->stride[1] = s->stride[2] = s->stride[0] / 2;
     size_t luma = (size_t)s->stride[0] * (size_t)h, chroma = luma / 4;
@@ -170,38 +121,57 @@ static int draw_base(struct ac_char_sheet *s, const struct drawing *d)
     s->plane[1] = u0 + (intptr_t)(AC_CHAR_PAD / 2) * s->stride[1] + AC_CHAR_PAD / 2;
     s->plane[2] = v0 + (intptr_t)(AC_CHAR_PAD / 2) * s->stride[2] + AC_CHAR_PAD / 2;
 out:
-    if (surface)
-        cairo_surface_destroy(surface);
-    if (handle)
-        g_object_unref(handle);
+    cairo_surface_destroy(surface);
     return err;
 }
 
 /* ---- the textures ---- */
 
+/* Sums over the rows around y, two channels a number: blue and red, green and coverage. */
+static void sum_rows(uint32_t *br, uint32_t *ga, cairo_surface_t *surface, int w, int h, int y)
+{
+    const int reach = AC_CHAR_OVERSAMPLE / 2;
+    const uint32_t even = 0x00ff00ff;
+
+    memset(br, 0, (size_t)w * sizeof *br);
+    memset(ga, 0, (size_t)w * sizeof *ga);
+    for (int j = -reach; j <= reach; j++) {
+        const uint32_t *row = surface_row(surface, y + j < 0 ? 0 : y + j >= h ? h - 1 : y + j);
+        for (int x = 0; x < w; x++) {
+            br[x] += row[x] & even;
+            ga[x] += row[x] >> 8 & even;
+        }
+    }
+}
+
 /* Mean of the AC_CHAR_OVERSAMPLE² texels around each: what one output pixel sees. */
 static uint32_t *filter_texture(cairo_surface_t *surface, int w, int h)
 {
-    uint32_t *out = ac_try_alloc((size_t)w * (size_t)h * sizeof *out);
-    if (!out)
-        return NULL;
     const int reach = AC_CHAR_OVERSAMPLE / 2;
-    for (int y = 0; y < h; y++) {
+    const float k = 1.0f / (AC_CHAR_OVERSAMPLE * AC_CHAR_OVERSAMPLE);
+    uint32_t *out = ac_try_alloc((size_t)w * (size_t)h * sizeof *out);
+    uint32_t *br = ac_try_alloc(2 * (size_t)w * sizeof *br), *ga = br + w;
+
+    for (int y = 0; out && br && y < h; y++) {
+        sum_rows(br, ga, surface, w, h, y);
         for (int x = 0; x < w; x++) {
-            float sum[4] = {0};
-            for (int j = -reach; j <= reach; j++) {
-                int yy = y + j < 0 ? 0 : y + j >= h ? h - 1 : y + j;
-                const uint32_t *row = surface_row(surface, yy);
-                for (int i = -reach; i <= reach; i++) {
-                    uint32_t p = row[x + i < 0 ? 0 : x + i >= w ? w - 1 : x + i];
-                    for (int c = 0; c < 4; c++)
-                        sum[c] += (float)(p >> (24 - 8 * c) & 255);
-                }
+            uint32_t b = 0, g = 0;
+            for (int i = -reach; i <= reach; i++) {
+                int xx = x + i < 0 ? 0 : x + i >= w ? w - 1 : x + i;
+                b += br[xx];
+                g += ga[xx];
             }
-            float k = 1.0f / (AC_CHAR_OVERSAMPLE * AC_CHAR_OVERSAMPLE);
-            out[(size_t)y * (size_t)w + (size_t)x] = texel(sum[1] * k, sum[2] * k, sum[3] * k, sum[0] * k);
+            out[(size_t)y * (size_t)w + (size_t)x] =
+                g >> 16 ? texel((float)(b >> 16) * k, (float)(g & 0xffff) * k, (float)(b & 0xffff) * k,
+                                (float)(g >> 16) * k)
+                        : 0;
         }
     }
+    if (!br) {
+        free(out);
+        out = NULL;
+    }
+    free(br);
     return out;
 }
 
@@ -220,22 +190,21 @@ static void find_ends(struct ac_char_patch *p, int part)
     }
 }
 
-static int draw_patch(struct ac_char_sheet *s, const struct drawing *d, struct ac_char_patch *p,
+static int draw_patch(struct ac_char_sheet *s, struct ac_char_drawing *d, struct ac_char_patch *p,
                       const struct ac_char_box *box, int first_part, int last_part)
 {
-    RsvgHandle *handle = NULL;
     p->texels = s->unit * AC_CHAR_OVERSAMPLE;
     p->w = (int)ceilf(box->w * p->texels);
     p->h = (int)ceilf(box->h * p->texels);
     p->box = (struct ac_char_box){box->x, box->y, (float)p->w / p->texels, (float)p->h / p->texels};
-    int err = drawing_open(d, &p->box, &handle);
+    const struct ac_char_area all = {0, 0, p->w, p->h};
+    int err = 0;
     for (int i = first_part; !err && i <= last_part; i++) {
         cairo_surface_t *surface = NULL;
         err = surface_new(&surface, p->w, p->h);
         if (!err)
-            err = render_layer(d, handle, s->rig->part[i], surface);
+            err = ac_char_drawing_layer(d, s->rig->part[i], surface, &all, box->x, box->y, p->texels);
         if (!err) {
-            cairo_surface_flush(surface);
             p->part[i] = filter_texture(surface, p->w, p->h);
             err = p->part[i] ? 0 : AC_ENOMEM;
             if (!err)
@@ -243,8 +212,6 @@ static int draw_patch(struct ac_char_sheet *s, const struct drawing *d, struct a
         }
         cairo_surface_destroy(surface);
     }
-    if (handle)
-        g_object_unref(handle);
     return err;
 }
 
@@ -278,7 +245,7 @@ int ac_char_sheet_new(struct ac_char_sheet **out, const struct ac_char_rig *rig,
                       struct ac_env *env)
 {
     struct ac_char_sheet *s = ac_zalloc(sizeof *s);
-    struct drawing d = {0};
+    struct ac_char_drawing *d = NULL;
     int side = width < height ? width : height;
 
     *out = NULL;
@@ -290,24 +257,24 @@ int ac_char_sheet_new(struct ac_char_sheet **out, const struct ac_char_rig *rig,
     s->origin_y = rig->frame_y - (float)(height - side) / s->unit;
     int err = alloc_fields(s);
     if (!err)
-        err = drawing_load(&d, rig->drawing, env);
+        err = ac_char_drawing_open(&d, rig->drawing, env);
     if (!err)
-        err = draw_base(s, &d);
+        err = draw_base(s, d);
     for (int i = 0; !err && i < 2; i++) {
         const struct ac_char_eye_rig *e = &rig->eye[i];
-        err = draw_patch(s, &d, &s->eye[i], &e->box, AC_CHAR_EYEBALL, AC_CHAR_LASH_LOWER);
+        err = draw_patch(s, d, &s->eye[i], &e->box, AC_CHAR_EYEBALL, AC_CHAR_LASH_LOWER);
         fill_line(&s->eye[i], AC_CHAR_EYE_OPEN, &e->open);
         fill_line(&s->eye[i], AC_CHAR_EYE_CLOSED, &e->closed);
         fill_line(&s->eye[i], AC_CHAR_EYE_LOW, &e->low);
         fill_line(&s->eye[i], AC_CHAR_EYE_CREASE, &e->crease);
     }
     if (!err) {
-        err = draw_patch(s, &d, &s->mouth, &rig->mouth.box, AC_CHAR_TONGUE, AC_CHAR_LIP_LOWER);
+        err = draw_patch(s, d, &s->mouth, &rig->mouth.box, AC_CHAR_TONGUE, AC_CHAR_LIP_LOWER);
         fill_line(&s->mouth, AC_CHAR_LIP_TOP, &rig->mouth.top);
         fill_line(&s->mouth, AC_CHAR_LIP_LINE, &rig->mouth.line);
         fill_line(&s->mouth, AC_CHAR_LIP_LOW, &rig->mouth.low);
     }
-    free(d.text);
+    ac_char_drawing_close(d);
     if (err == AC_ENOMEM)
         ac_env_fail(env, err, "memory is too short for avatar '%s' at %dx%d", rig->id, width, height);
     if (err)

@@ -1,7 +1,7 @@
 /*
  * A sheet: one person drawn for one picture size. The still picture as padded YUV planes, the parts that move
  * on their own as textures, and the fields that say how each motion displaces the picture. Made once with
- * librsvg, about a quarter of a second; read-only afterwards and shared by all sessions.
+ * librsvg, about a third of a second; read-only afterwards and shared by all sessions.
  *
  * Threads: a finished sheet from any thread. Ownership: ac_char_sheet_new's caller; counted by the cache in
  * character.c.

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 5000 };
+enum { GRACE_MS = 5000, MAX_LISTED = 12 };
 
 /* ---- findings ---- */
 
@@ -180,6 +180,45 @@ static void add_item(void *arg, const struct ac_item *item)
                   item->gender ? item->gender : "");
 }
 
+struct voices {
+    size_t n, n_langs;
+    char lang[40], first[80];
+};
+
+static void count_voice(void *arg, const struct ac_item *item)
+{
+    struct voices *v = arg;
+    const char *lang = item->lang ? item->lang : "";
+
+    if (v->n++ == 0)
+        snprintf(v->first, sizeof v->first, "%s", item->id);
+    if (v->n_langs == 0 || strcmp(v->lang, lang) != 0) /* a language's voices come together */
+        v->n_langs++;
+    snprintf(v->lang, sizeof v->lang, "%s", lang);
+}
+
+/* Every voice, or one line an engine that has many. */
+static void look_at_voices(struct ac_doctor *d, const struct ac_config *cfg, struct ac_models *models,
+                           bool all)
+{
+    const struct ac_handler_info *const *engines;
+    size_t n_engines = ac_config_use(cfg, AC_STAGE_TTS, &engines), n = 0;
+
+    for (size_t i = 0; i < n_engines; i++) {
+        struct voices v = {0};
+        n += ac_models_list_engine(models, engines[i], count_voice, &v);
+        if (all || v.n <= MAX_LISTED)
+            ac_models_list_engine(models, engines[i], add_item, &(struct listing){d, "voices"});
+        else
+            ac_doctor_add(d, "voices", engines[i]->name, AC_DOCTOR_OK, NULL,
+                          "%zu voices in %zu languages, first %s; 'avatar-chat doctor --json' lists them",
+                          v.n, v.n_langs, v.first);
+    }
+    if (n == 0)
+        ac_doctor_add(d, "voices", "(none)", AC_DOCTOR_PROBLEM, "see the engines of stage tts",
+                      "no voice was found");
+}
+
 static void look_at_engines(struct ac_doctor *d, const struct ac_config *cfg, struct ac_models *models)
 {
     for (int stage = AC_STAGE_INVALID + 1; stage < AC_STAGE_COUNT; stage++)
@@ -189,9 +228,6 @@ static void look_at_engines(struct ac_doctor *d, const struct ac_config *cfg, st
             d, "avatars", "(none)", AC_DOCTOR_PROBLEM,
             "start from the project's folder, or set AVATAR_CHAT_DATA to a folder that holds avatars/",
             "no avatar was found");
-    if (ac_models_list(models, AC_STAGE_TTS, add_item, &(struct listing){d, "voices"}) == 0)
-        ac_doctor_add(d, "voices", "(none)", AC_DOCTOR_PROBLEM, "see the engines of stage tts",
-                      "no voice was found");
 }
 
 /* ---- speed ---- */
@@ -310,6 +346,7 @@ static int examine(const struct ac_config *cfg, bool json)
     look_at_page(&d, cfg);
     look_at_port(&d, cfg);
     look_at_engines(&d, cfg, models);
+    look_at_voices(&d, cfg, models, json);
     if (d.problems == 0)
         measure(&d, cfg, models);
     ac_models_free(models);

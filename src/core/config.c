@@ -414,6 +414,29 @@ static bool is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* The data that was installed with this program: PREFIX/bin/avatar-chat, PREFIX/share/avatar-chat. NULL =
+ * none. */
+static char *installed_data_dir(void)
+{
+    char exe[4096];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+
+    if (n <= 0)
+        return NULL;
+    exe[n] = '\0';
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(exe, '/');
+        if (!slash)
+            return NULL;
+        *slash = '\0';
+    }
+    char *dir = ac_asprintf("%s/share/avatar-chat", exe);
+    if (is_dir(dir))
+        return dir;
+    free(dir);
+    return NULL;
+}
+
 static int set_data_dirs(struct ac_config *cfg, struct ac_str *errors)
 {
     const char *env = getenv(ENV_PREFIX "DATA");
@@ -424,7 +447,9 @@ static int set_data_dirs(struct ac_config *cfg, struct ac_str *errors)
         cfg->data_dirs[n++] = ac_strdup(env);
     if (cfg->file_dir)
         cfg->data_dirs[n++] = ac_strdup(cfg->file_dir);
-    cfg->data_dirs[n++] = ac_strdup(AC_INSTALL_DATA_DIR);
+    char *installed = installed_data_dir();
+    if (installed)
+        cfg->data_dirs[n++] = installed;
     cfg->data_dirs[n++] = ac_strdup(AC_SOURCE_DIR);
     if (env && *env && !is_dir(env)) {
         ac_str_addf(errors,

@@ -46,6 +46,7 @@ struct ac_video_config {
     int crf;
     int audio_kbps;
     int fragment_frames; /* 5 = 200 ms */
+    int first_frames;    /* at least, in a fragment that is played from a standstill */
     int burst_ms;        /* sent at once at the start of a turn */
     int lead_ms;         /* how far the server runs ahead of the playing */
 };

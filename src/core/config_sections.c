@@ -90,6 +90,8 @@ static const struct ac_option video_options[] = {
     AC_OPTION_INT(S, audio_kbps, "audio_kbps", "64", 16, 320, 0, "Bit rate of the speech."),
     AC_OPTION_INT(S, fragment_frames, "fragment_frames", "5", 1, 250, 0,
                   "Pictures in one fragment; five at 25 a second are 200 ms."),
+    AC_OPTION_INT(S, first_frames, "first_frames", "7", 1, 250, 0,
+                  "Pictures in an answer's first fragment; browsers play once they have 200 ms of sound."),
     AC_OPTION_INT(S, burst_ms, "burst_ms", "400", 0, 10000, 0,
                   "How much of an answer is sent at once at its start."),
     AC_OPTION_INT(S, lead_ms, "lead_ms", "1000", 100, 60000, 0,

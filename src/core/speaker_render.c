@@ -356,11 +356,23 @@ static void anchor_clock(struct ac_speaker *sp, struct render *r)
         r->idle0_us = r->turn->idle_us + now - r->turn->begin_us + SHOW_DELAY_US - media;
 }
 
+/*
+ * Pictures in the next fragment. From a standstill a browser begins to play when it has 200 ms of sound, and
+ * AAC holds 43 ms back: a first fragment of 200 ms would leave the picture standing until the second.
+ */
+static size_t slice_frames(struct ac_speaker *sp, struct render *r)
+{
+    const struct ac_video_config *v = ac_config_video(sp->cfg);
+    bool standing = !r->play_us || r->play_us + frames_us(r->frames, fps_of(sp, r)) < ac_now_us();
+
+    return (size_t)(standing && v->first_frames > v->fragment_frames ? v->first_frames : v->fragment_frames);
+}
+
 /* One slice of the current sentence. Returns true when the next may follow at once. */
 static bool render_slice(struct ac_speaker *sp, struct render *r)
 {
     char reason[REASON_SIZE] = "";
-    size_t n = (size_t)ac_config_video(sp->cfg)->fragment_frames;
+    size_t n = slice_frames(sp, r);
     int fps = fps_of(sp, r);
     int err = render_fill(sp, r, n, reason);
 

@@ -71,7 +71,8 @@ static int model_open(void *model, const void *cfg, struct ac_env *env)
     m->hanzi = true;
     err = ac_flite_acquire();
     if (err)
-        return ac_env_fail(env, err, "flite could not register its voices slt and rms");
+        return ac_env_fail(env, err,
+                           "flite has no voices slt and rms in the format of flite 2.2: install flite 2.2");
     m->flite = true;
     return 0;
 }

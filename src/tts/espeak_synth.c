@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { BUFFER_MS = 200, BASE_WPM = 175, MAX_SAMPLES = 22050 * 600 };
 
@@ -91,16 +92,44 @@ static int on_sound(short *wav, int n, espeak_EVENT *events)
     return 0;
 }
 
+/*
+ * True where the dictionary that the language's voice file names is there, and as large as the file wants it:
+ * packages leave out the large ones of some languages (be), which are then misread.
+ */
+static bool has_dictionary(const espeak_VOICE *voice, const char *code)
+{
+    const char *data;
+    char dictionary[40], line[256];
+    long least = 1;
+    struct stat st;
+
+    espeak_Info(&data);
+    snprintf(dictionary, sizeof dictionary, "%.*s", (int)strcspn(code, "-"), code);
+    char *path = ac_asprintf("%s/lang/%s", data, voice->identifier);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        sscanf(line, "dictionary %39s", dictionary);
+        sscanf(line, "dict_min %ld", &least);
+    }
+    if (f)
+        fclose(f);
+    free(path);
+    path = ac_asprintf("%s/%s_dict", data, dictionary);
+    bool ok = stat(path, &st) == 0 && st.st_size >= least;
+    free(path);
+    return ok;
+}
+
 static void read_langs(void)
 {
     const espeak_VOICE **list = espeak_ListVoices(NULL);
 
     for (; list && *list; list++) {
         const char *code = (*list)->languages + 1; /* the first byte is a priority */
-        bool known = false;
+        bool skip = !has_dictionary(*list, code);
         for (size_t i = 0; i < shared.n_langs; i++)
-            known = known || !strcmp(shared.langs[i], code);
-        if (known)
+            skip = skip || !strcmp(shared.langs[i], code);
+        if (skip)
             continue;
         shared.langs = ac_realloc_array(shared.langs, shared.n_langs + 1, sizeof *shared.langs);
         shared.files = ac_realloc_array(shared.files, shared.n_langs + 1, sizeof *shared.files);

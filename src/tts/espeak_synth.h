@@ -2,6 +2,9 @@
  * eSpeak NG behind one lock: the library is not thread-safe and keeps one voice for the process, so each call
  * chooses voice, speed and pitch and speaks its run to the end while it holds the lock (about 1 ms a second
  * of speech; runs are short). The sound leaves after the lock is given back.
+ *
+ * The same text does not give the same sound twice: random flutter adds or drops a pitch period of a vowel,
+ * and version 1.51 keeps the closure before a stop of the sentence before, so a pause may be 40 ms longer.
  */
 #ifndef AC_TTS_ESPEAK_SYNTH_H
 #define AC_TTS_ESPEAK_SYNTH_H

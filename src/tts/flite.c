@@ -27,7 +27,8 @@ static int model_open(void *model, const void *cfg, struct ac_env *env)
 
     (void)cfg;
     if (err)
-        return ac_env_fail(env, err, "flite could not register its voices slt and rms");
+        return ac_env_fail(env, err,
+                           "flite has no voices slt and rms in the format of flite 2.2: install flite 2.2");
     m->acquired = true;
     return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "tts/flite_frames.h"
 #include "tts/shapes.h"
 
 #include <flite/flite.h>
@@ -42,10 +43,11 @@ int ac_flite_acquire(void)
         shared.voices[AC_FLITE_SLT] = register_cmu_us_slt(NULL);
         shared.voices[AC_FLITE_RMS] = register_cmu_us_rms(NULL);
     }
-    if (!shared.voices[AC_FLITE_SLT] || !shared.voices[AC_FLITE_RMS]) {
+    for (int i = 0; i < AC_FLITE_VOICES && !err; i++)
+        if (!shared.voices[i] || !ac_flite_frames_fit(shared.voices[i]))
+            err = AC_EMODEL;
+    if (err)
         shared.users--;
-        err = AC_EMODEL;
-    }
     pthread_mutex_unlock(&shared.lock);
     return err;
 }
@@ -148,6 +150,7 @@ static int stream(const cst_wave *w, int start, int size, int last, cst_audio_st
         ac_tts_out_begin_run(say->out, w->sample_rate, &phones, &words, say->tail_ms);
         free(phones.v);
         free(words.v);
+        ac_tts_out_skip(say->out, (size_t)utt_feat_int(asi->utt, "samples_left_out"));
         say->begun = true;
     }
     say->err = ac_tts_out_pcm(say->out, w->samples + start, (size_t)size);
@@ -180,6 +183,7 @@ int ac_flite_say(enum ac_flite_voice voice, const struct ac_tts_text *text, size
     utt_set_input_text(u, say.ascii.s.p);
     utt_init(u, shared.voices[voice]);
     feat_set(u->features, "streaming_info", audio_streaming_info_val(asi));
+    feat_set(u->features, "wave_synth_func", uttfunc_val(ac_flite_frames_synth));
     feat_set_float(u->features, "duration_stretch", 1 / rate);
     feat_set_float(u->features, "f0_shift", pitch);
     bool ok = utt_synth(u) != NULL;

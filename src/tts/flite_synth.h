@@ -11,7 +11,8 @@
 
 enum ac_flite_voice { AC_FLITE_SLT = 0 /* female */, AC_FLITE_RMS /* male */, AC_FLITE_VOICES };
 
-/* Registers the voices on first use; each acquire needs a release. AC_EMODEL when a voice is missing. */
+/* Registers the voices on first use; each acquire needs a release. AC_EMODEL when a voice is missing or of
+ * another model format than that of flite 2.2. */
 int ac_flite_acquire(void);
 void ac_flite_release(void);
 

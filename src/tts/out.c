@@ -166,6 +166,11 @@ static int add(struct ac_tts_out *o, const int16_t *pcm, size_t n)
     return 0;
 }
 
+void ac_tts_out_skip(struct ac_tts_out *o, size_t n)
+{
+    o->skip -= (int64_t)n;
+}
+
 int ac_tts_out_pcm(struct ac_tts_out *o, const int16_t *pcm, size_t n)
 {
     size_t skip = o->skip < (int64_t)n ? (size_t)o->skip : n;

@@ -51,6 +51,8 @@ void ac_tts_out_init(struct ac_tts_out *o, struct ac_sink *sink, const struct ac
  */
 void ac_tts_out_begin_run(struct ac_tts_out *o, int rate_hz, const struct ac_phones *phones,
                           const struct ac_words *words, int tail_ms);
+/* The first n samples of the run will not come: silence that would be cut. */
+void ac_tts_out_skip(struct ac_tts_out *o, size_t n);
 /* n samples of the run; pushes pieces as they fill. AC_ECANCELED, or what push returned. */
 int ac_tts_out_pcm(struct ac_tts_out *o, const int16_t *pcm, size_t n);
 /* True once the run needs no more sound (the rest would be trimmed). */

@@ -103,6 +103,7 @@ static const struct ipa_sign {
     V(0x25a, RR, 0.35f, 0.4f),
     V(0x258, E, 0.35f, 0),
     V(0x25b, E, 0.6f, 0),
+    V(0x3b5, E, 0.6f, 0),
     V(0x25c, E, 0.5f, 0.1f),
     V(0x25d, RR, 0.4f, 0.45f),
     V(0x25e, E, 0.5f, 0.4f),
@@ -204,6 +205,23 @@ static const struct ipa_sign {
     C(0x1c3, DD, 0),
     C(0x1c1, DD, 0),
     C(0x2b2, IH, 0),
+    /* affricates as one sign */
+    C(0x2a6, SS, 0),
+    C(0x2a3, SS, 0),
+    C(0x2a7, CH, 0.55f),
+    C(0x2a4, CH, 0.55f),
+    C(0x2a8, CH, 0.1f),
+    C(0x2a5, CH, 0.1f),
+    /* what eSpeak NG has no IPA name for, in its ASCII notation */
+    C('S', CH, 0.55f),
+    C('Z', CH, 0.55f),
+    C('T', TH, 0),
+    C('D', TH, 0),
+    C('N', KK, 0),
+    C('X', KK, 0),
+    C('Q', KK, 0),
+    C('R', RR, 0.2f),
+    C('L', NN, 0),
 #undef V
 #undef C
 };

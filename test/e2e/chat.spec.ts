@@ -179,8 +179,12 @@ test("comes back when the server was away", async ({ page }) => {
   await shot(page, "connection-lost");
   const again = await startServer(own.port);
   await expect(page.locator(id("connection"))).toHaveAttribute("data-status", "connected", { timeout: 20_000 });
+  /* The new server counts its turns from anew; its first answer is not the first one on the page. */
   await page.locator(id("input")).press("Enter");
   await stateIs(page, "speaking");
+  await expect(page.locator(id("assistant"))).toHaveCount(2);
+  await expect(page.locator(id("assistant")).last()).toHaveAttribute("data-state", "done");
+  await expect(page.locator(id("assistant")).first()).toHaveAttribute("data-state", /stopped|done/);
   await stateIs(page, "idle", 20_000);
   await again.stop();
 });

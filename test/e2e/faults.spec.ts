@@ -1,6 +1,6 @@
 /** What the page does when things go wrong; the scripted server shows it at will. */
 import { expect, test } from "@playwright/test";
-import { ask, id, open, shot, stateIs } from "./page";
+import { ask, id, open, recordAttribute, refuseSound, shot, stateIs } from "./page";
 import { startMock, type Server } from "./server";
 
 let server: Server;
@@ -46,11 +46,13 @@ test("a replaced engine is told", async ({ page }) => {
 
 test("a socket that breaks in mid-answer: what came is played out, then the page is back", async ({ page }) => {
   await open(page, server.url);
+  const statuses = await recordAttribute(page, id("connection"), "data-status");
   await ask(page, "drop please");
-  await page.waitForFunction(() => performance.getEntriesByName("avatar:shown").length === 1);
-  await expect(page.locator(id("connection"))).toHaveAttribute("data-status", "lost");
-  await expect(page.locator(id("connection"))).toHaveAttribute("data-status", "connected");
+  await expect.poll(statuses, { timeout: 15_000 }).toEqual(["lost", "connected"]);
   await stateIs(page, "idle");
+  expect(await page.evaluate(marks, "end")).toBe(1);
+  expect(await page.evaluate(marks, "stopped")).toBe(0);
+  await expect(page.locator(id("assistant"))).toHaveAttribute("data-state", /done|stopped/);
   await ask(page, "short please");
   await stateIs(page, "speaking");
   await stateIs(page, "idle");
@@ -58,12 +60,7 @@ test("a socket that breaks in mid-answer: what came is played out, then the page
 
 test("without a gesture the browser refuses sound: the person talks, a button gives the sound", async ({ browser }) => {
   const page = await browser.newPage();
-  await page.addInitScript(() => {
-    const play = HTMLMediaElement.prototype.play;
-    HTMLMediaElement.prototype.play = function () {
-      return this.muted ? play.call(this) : Promise.reject(new DOMException("no gesture", "NotAllowedError"));
-    };
-  });
+  await page.addInitScript(refuseSound);
   await open(page, server.url);
   await ask(page, "hello there");
   await stateIs(page, "speaking");

@@ -29,6 +29,24 @@ export function shot(page: Page, name: string): Promise<Buffer> {
   return page.screenshot({ path: join(ARTEFACTS, `${name}.png`) });
 }
 
+/** Runs in the page: plays without sound only, as browsers do before the user has touched the page. */
+export function refuseSound(): void {
+  const play = HTMLMediaElement.prototype.play;
+  HTMLMediaElement.prototype.play = function () {
+    return this.muted ? play.call(this) : Promise.reject(new DOMException("no gesture", "NotAllowedError"));
+  };
+}
+
+/** Keeps the values an attribute takes from now on, however briefly; the function given back tells them. */
+export async function recordAttribute(page: Page, selector: string, attribute: string): Promise<() => Promise<string[]>> {
+  const seen = await page.locator(selector).evaluateHandle((element, attribute) => {
+    const values: string[] = [];
+    new MutationObserver(() => values.push(element.getAttribute(attribute) ?? "")).observe(element, { attributeFilter: [attribute] });
+    return values;
+  }, attribute);
+  return () => seen.jsonValue();
+}
+
 /** The player's marks of each turn, in milliseconds from the arrival of its first bytes. */
 export interface TurnTimes {
   turn: number;
@@ -68,8 +86,8 @@ export interface FrameSample {
 export const LOUD = 0.02;
 
 /**
- * Watches at most `ms`, or `enough` frames with sound, of the talking picture as it is played: for each frame the sound and how much the mouth's region changed. The
- * forehead moves with the head but does not speak: what it does is no speech.
+ * Watches at most `ms`, or `enough` frames with sound, of the talking picture as it is played: for each frame the sound and how
+ * much the mouth's region changed. The forehead moves with the head but does not speak: what it does is no speech.
  */
 export function watchFace(page: Page, video: "talk" | "idle", ms: number, enough = Infinity): Promise<FrameSample[]> {
   return page.evaluate(
@@ -106,7 +124,7 @@ export function watchFace(page: Page, video: "talk" | "idle", ms: number, enough
       const end = performance.now() + ms;
       while (performance.now() < end && samples.filter((s) => s.rms > LOUD).length < enough) {
         await new Promise((next) => requestAnimationFrame(next));
-        if (element.currentTime - lastTime < 0.038) continue;
+        if (element.seeking || element.readyState < 2 || element.currentTime - lastTime < 0.038) continue;
         lastTime = element.currentTime;
         const now = { mouth: grab(boxes.mouth), forehead: grab(boxes.forehead) };
         let rms = 0;

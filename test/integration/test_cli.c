@@ -471,6 +471,8 @@ static void test_doctor(void **state)
     r = run_with((const char *[]){"doctor", "--set", "server.port=0", NULL}, "", 0);
     expect(&r, 0, "Everything that is needed is there.", NULL);
     expect(&r, 0, "tts.flite", NULL);
+    expect(&r, 0, "voices in", NULL); /* one line for the many of espeak */
+    assert_null(strstr(r.out, "espeak:de+f2"));
     run_free(&r);
     r = run_with(
         (const char *[]){"doctor", "--json", "--set=video.width=128", "--set=video.height=128", NULL}, "", 0);
@@ -482,11 +484,31 @@ static void test_doctor(void **state)
     assert_true(json_real_value(json_object_get(speed, "render_ms_per_frame")) > 0);
     assert_true(json_real_value(json_object_get(speed, "first_fragment_ms")) > 0);
     assert_true(json_array_size(json_object_get(root, "findings")) > 20);
+    assert_non_null(strstr(r.out, "espeak:de+f2"));
     json_decref(root);
     run_free(&r);
     r = run_with((const char *[]){"doctor", "--set", "avatar.character.id=nobody", NULL}, "", 0);
     expect(&r, 1, "problem", NULL);
     expect(&r, 1, "nobody", NULL);
+    run_free(&r);
+}
+
+/* A program that was installed finds the data beside it, wherever PREFIX is: bin/avatar-chat,
+ * share/avatar-chat. */
+static void test_installed(void **state)
+{
+    char bin[256], cmd[600], own[128];
+
+    (void)state;
+    snprintf(bin, sizeof bin, "%s", getenv("AVATAR_CHAT_BIN"));
+    snprintf(cmd, sizeof cmd, "mkdir -p prefix/bin prefix/share/avatar-chat/avatars && cp '%s' prefix/bin/",
+             bin);
+    assert_int_equal(system(cmd), 0);
+    assert_int_equal(setenv("AVATAR_CHAT_BIN", "prefix/bin/avatar-chat", 1), 0);
+    struct run r = run_with((const char *[]){"doctor", "--set", "server.port=0", NULL}, "", 0);
+    assert_int_equal(setenv("AVATAR_CHAT_BIN", bin, 1), 0);
+    snprintf(own, sizeof own, "%s/prefix/share/avatar-chat\n", folder);
+    expect(&r, r.status, own, NULL);
     run_free(&r);
 }
 
@@ -526,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_unwritable),  cmocka_unit_test(test_say),
         cmocka_unit_test(test_ssml),        cmocka_unit_test(test_keeps_old_file),
         cmocka_unit_test(test_interrupted), cmocka_unit_test(test_doctor),
+        cmocka_unit_test(test_installed),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

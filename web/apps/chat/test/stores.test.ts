@@ -2,6 +2,7 @@ import { createPinia, setActivePinia } from "pinia";
 import { nextTick } from "vue";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeSocket } from "../../../packages/client/test/fakes";
+import { personName } from "../src/lib/person";
 import { languageName, voiceGroups } from "../src/lib/voices";
 import { useCatalog } from "../src/stores/catalog";
 import { useConversation } from "../src/stores/conversation";
@@ -139,11 +140,37 @@ describe("conversation", () => {
     socket.server("state", { state: "thinking", turn: 1 });
     socket.server("text_chunk", { turn: 1, chunk: "I" });
     socket.drop();
-    expect(answers(c)).toEqual([[1, "stopped", "I"]]);
+    expect(answers(c)).toEqual([[null, "stopped", "I"]]);
     expect(c.connected).toBe(false);
     expect(c.retryAt).toBeGreaterThan(Date.now());
     expect(c.busy).toBe(false);
   });
+
+  it("takes the turn of a new connection for another one, though its number was there before", async () => {
+    const { c, socket } = start();
+    c.ask("one");
+    socket.server("text_chunk", { turn: 1, chunk: "A" });
+    socket.drop();
+    c.client!.retryNow();
+    const next = FakeSocket.last;
+    next.accept();
+    next.server("session_ready");
+    c.ask("two");
+    next.server("text_chunk", { turn: 1, chunk: "B" });
+    expect(answers(c)).toEqual([[null, "stopped", "A"], [1, "streaming", "B"]]);
+  });
+});
+
+describe("a person's name", () => {
+  it.each([
+    ["Lin 林", "en", "Lin"],
+    ["Lin 林", "zh-CN", "林"],
+    ["Mary Ann 玛丽·安", "zh-CN", "玛丽·安"],
+    ["David", "zh-CN", "David"],
+    ["大卫", "en", "大卫"],
+    ["Room 3 会议 B", "en", "Room 3 会议 B"],
+    ["", "en", ""],
+  ])("%s on a page in %s is %s", (name, language, shown) => expect(personName(name, language)).toBe(shown));
 });
 
 describe("voices", () => {

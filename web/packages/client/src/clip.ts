@@ -32,7 +32,7 @@ export class ClipTrack extends Track {
     this.element = doc.createElement("div");
     this.videos = [newVideo(doc), newVideo(doc)];
     this.videos.forEach((video, i) => {
-      video.style.cssText = "position:absolute;inset:0;width:100%;height:100%;object-fit:inherit";
+      video.style.cssText = "position:absolute;inset:0;width:100%;height:100%;object-fit:inherit;object-position:inherit";
       video.addEventListener("ended", () => i === this.front && this.next());
       video.addEventListener("error", () => {
         if (i !== this.front || !this.playing) return;

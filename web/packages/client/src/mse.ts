@@ -2,7 +2,8 @@
  * MseTrack: delivery `stream` through Media Source Extensions (ManagedMediaSource where only that exists).
  *
  * One MediaSource serves all turns. Each turn is placed behind the last one with a gap (timestampOffset), so its own clock
- * starts at `base`. Appends and removals go through one queue, since a SourceBuffer does one thing at a time.
+ * starts at `base`. Appends and removals go through one queue, since a SourceBuffer does one thing at a time. The next begins
+ * when the `updateend` of the last one has come: `updating` is false before that, and would let an operation begin twice.
  *
  * A browser that has once run out of data wants a longer buffer before it plays again, and longer still the next time. A seek
  * resets that. So each turn, and each chunk that comes after a dry spell, is entered by a seek to its first picture.
@@ -42,6 +43,7 @@ export class MseTrack extends Track {
   private codecs = "";
   private url = "";
   private ops: Op[] = [];
+  private current: Op | null = null;
   private base = 0;
   private end = 0;
   private running = false;
@@ -106,7 +108,7 @@ export class MseTrack extends Track {
 
   dry(): boolean {
     if (this.turn < 0) return true;
-    if (!this.running || this.element.seeking || this.ops.length > 0) return false;
+    if (!this.running || this.element.seeking || this.working()) return false;
     const left = Math.min(this.end, (this.bufferedEnd() - this.base) * 1000) - this.timeMs();
     return left < DONE_MS || (this.waiting && left < STALL_MS && this.timeMs() - this.enteredAt > DONE_MS);
   }
@@ -117,14 +119,15 @@ export class MseTrack extends Track {
     this.cancelFrame = null;
     this.turn = -1;
     this.running = this.waiting = false;
+    this.ops = [];
     /* A removal under way cannot be aborted and need not be. */
-    const appending = this.ops[0]?.kind === "append" && this.buffer?.updating;
-    this.ops = this.ops[0]?.kind === "remove" && this.buffer?.updating ? [this.ops[0]] : [];
-    if (appending && this.source.readyState === "open") this.buffer?.abort();
+    if (this.current?.kind !== "append") return;
+    this.current.done = undefined;
+    if (this.buffer?.updating && this.source.readyState === "open") this.buffer.abort();
   }
 
   nudge(): void {
-    if (this.turn >= 0 && this.ops.length === 0) this.enter(this.timeMs());
+    if (this.turn >= 0 && !this.working()) this.enter(this.timeMs());
   }
 
   setVolume(volume: number, muted: boolean): void {
@@ -147,6 +150,10 @@ export class MseTrack extends Track {
     this.element.load();
     URL.revokeObjectURL(this.url);
     this.element.remove();
+  }
+
+  private working(): boolean {
+    return this.current !== null || this.ops.length > 0;
   }
 
   private bufferedEnd(): number {
@@ -182,14 +189,16 @@ export class MseTrack extends Track {
   }
 
   private pump(): void {
-    if (this.source.readyState !== "open") return;
-    const op = this.ops[0];
-    if (!op || this.buffer?.updating) return;
+    if (this.source.readyState !== "open" || this.current) return;
+    const op = this.ops.shift();
+    if (!op) return;
+    this.current = op;
     try {
       this.start(op);
     } catch (e) {
       if ((e as DOMException)?.name === "QuotaExceededError" && this.element.currentTime - this.base > 1) {
-        this.ops.unshift({ kind: "remove", from: 0, to: this.element.currentTime - 1 });
+        this.current = null;
+        this.ops.unshift({ kind: "remove", from: 0, to: this.element.currentTime - 1 }, op);
         return this.pump();
       }
       this.broken(String(e));
@@ -210,26 +219,27 @@ export class MseTrack extends Track {
   private prepare(codecs: string): void {
     const type = `video/mp4; codecs="${codecs}"`;
     if (!this.buffer) {
-      this.buffer = this.source.addSourceBuffer(type);
-      this.buffer.addEventListener("updateend", this.finish);
+      const buffer = (this.buffer = this.source.addSourceBuffer(type));
+      buffer.addEventListener("updateend", () => buffer === this.buffer && this.finish());
     } else if (codecs !== this.codecs) {
       this.buffer.changeType(type);
     }
     this.codecs = codecs;
   }
 
-  /** The operation at the head of the queue is done (or was aborted, then the queue is empty). */
-  private readonly finish = (): void => {
-    const op = this.ops.shift();
+  /** The current operation is done or was aborted. */
+  private finish(): void {
+    const op = this.current;
+    this.current = null;
     if (op?.kind === "append") op.done?.();
     this.pump();
-  };
+  }
 
   /** Starts over with a new MediaSource; the rest of the turn is lost. */
   private broken(message: string): void {
     const old = this.url;
     this.flush();
-    this.ops = [];
+    this.current = null;
     this.openSource();
     URL.revokeObjectURL(old);
     this.emit("error", { message });

@@ -55,6 +55,8 @@ interface Turn {
   sentences: Sentence[];
   lastMeta: ChunkMeta | null;
   complete: boolean;
+  /** Of a connection that is gone: its number may come again. */
+  old: boolean;
   moved: boolean;
   /** The last position seen, and since when it stands. */
   seenMs: number;
@@ -150,7 +152,7 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
   push(chunk: Chunk): void {
     const { meta } = chunk;
     if (meta.turn <= this.dropUpTo) return;
-    if (this.turn?.id !== meta.turn || !this.turn.lastMeta) this.firstChunk(meta);
+    if (!this.isCurrent(meta.turn) || !this.turn?.lastMeta) this.firstChunk(meta);
     this.turn!.lastMeta = meta;
     this.track.push(chunk);
     this.drySince = 0;
@@ -159,13 +161,13 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
 
   sentence(sentence: Sentence): void {
     if (sentence.turn <= this.dropUpTo) return;
-    if (this.turn?.id !== sentence.turn) this.begin(sentence.turn);
+    if (!this.isCurrent(sentence.turn)) this.begin(sentence.turn);
     this.turn!.sentences.push(sentence);
   }
 
   /** No more chunks will come in this turn: it ends when all has been played. */
   complete(turn: number): void {
-    if (this.turn?.id !== turn) return;
+    if (!this.turn || !this.isCurrent(turn)) return;
     this.turn.complete = true;
     if (!this.turn.lastMeta) this.finish("end");
   }
@@ -175,14 +177,18 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
     if (this.turn) this.complete(this.turn.id);
   }
 
-  /** A new connection: the server may count its turns from anew. */
+  /** A new connection: the server may count its turns from anew. What came over the last one is played out. */
   reset(): void {
-    this.stop();
+    if (this.turn) {
+      this.complete(this.turn.id);
+      if (this.turn) this.turn.old = true;
+    }
     this.dropUpTo = -1;
   }
 
   /** Stops at once. Chunks of this turn (the running one when left out) and of older ones are dropped from here on. */
   stop(turn?: number): void {
+    if (this.turn?.old) this.finish("stopped");
     this.dropUpTo = Math.max(this.dropUpTo, turn ?? this.turn?.id ?? -1);
     if (this.turn && this.turn.id <= this.dropUpTo) this.finish("stopped");
   }
@@ -244,18 +250,22 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
   }
 
   private place(element: HTMLElement): void {
-    Object.assign(element.style, { position: "absolute", inset: "0", width: "100%", height: "100%", objectFit: "inherit" });
+    Object.assign(element.style, { position: "absolute", inset: "0", width: "100%", height: "100%", objectFit: "inherit", objectPosition: "inherit" });
   }
 
   private begin(id: number): void {
     if (this.turn) this.finish("stopped");
-    this.turn = { id, sentences: [], lastMeta: null, complete: false, moved: false, seenMs: -1, seenAt: 0, reportedMs: 0, heardMs: 0 };
+    this.turn = { id, sentences: [], lastMeta: null, complete: false, old: false, moved: false, seenMs: -1, seenAt: 0, reportedMs: 0, heardMs: 0 };
     this.drySince = 0;
     this.idlePrepared = false;
   }
 
+  private isCurrent(turn: number): boolean {
+    return this.turn?.id === turn && !this.turn.old;
+  }
+
   private firstChunk(meta: ChunkMeta): void {
-    if (this.turn?.id !== meta.turn) this.begin(meta.turn);
+    if (!this.isCurrent(meta.turn)) this.begin(meta.turn);
     this.mark("chunk");
     this.emit("playing", { turn: meta.turn, playing: true });
   }
@@ -319,6 +329,7 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
   }
 
   private report(turn: Turn): void {
+    if (turn.old) return;
     turn.reportedMs = turn.heardMs;
     this.emit("playback", { turn: turn.id, heardMs: turn.heardMs });
   }

@@ -53,6 +53,7 @@ export function fragment(startMs: number, endMs: number): ArrayBuffer {
   return new Int32Array([startMs, endMs]).buffer;
 }
 
+/** As in browsers, `updating` ends before `updateend` is told; `settle` gives the time between. */
 export class FakeSourceBuffer extends EventTarget {
   updating = false;
   timestampOffset = 0;
@@ -60,6 +61,7 @@ export class FakeSourceBuffer extends EventTarget {
   log: string[] = [];
   quota = Infinity;
   private job: (() => void) | null = null;
+  private untold = 0;
   get buffered(): FakeTimeRanges {
     return new FakeTimeRanges(this.ranges);
   }
@@ -88,7 +90,7 @@ export class FakeSourceBuffer extends EventTarget {
     this.log.push("abort");
     this.job = null;
     this.updating = false;
-    this.dispatchEvent(new Event("updateend"));
+    this.untold++;
   }
   changeType(type: string): void {
     this.log.push(`type ${type}`);
@@ -97,14 +99,20 @@ export class FakeSourceBuffer extends EventTarget {
     this.updating = true;
     this.job = job;
   }
+  /** Ends the operation under way without telling it yet. */
+  settle(): void {
+    if (!this.job) return;
+    const job = this.job;
+    this.job = null;
+    job();
+    this.updating = false;
+    this.untold++;
+  }
   /** Lets the operation under way, and those that follow from it, end. */
   work(limit = 50): void {
-    for (let i = 0; this.job && i < limit; i++) {
-      const job = this.job;
-      this.job = null;
-      job();
-      this.updating = false;
-      this.dispatchEvent(new Event("updateend"));
+    for (let i = 0; (this.job || this.untold) && i < limit; i++) {
+      this.settle();
+      for (; this.untold; this.untold--) this.dispatchEvent(new Event("updateend"));
     }
   }
 }

@@ -53,6 +53,23 @@ afterEach(() => {
 });
 
 describe("stream", () => {
+  it("appends every chunk once, also those that come between an operation's end and its telling", () => {
+    const { player, source } = setup();
+    const give = (chunk: number) => {
+      const m = meta(1, chunk);
+      player.push({ meta: m, bytes: fragment(m.start_ms, m.start_ms + m.duration_ms) });
+    };
+    give(0);
+    source.buffer!.settle();
+    give(1); /* the end of the first append is untold */
+    source.buffer!.work(1);
+    source.buffer!.settle();
+    give(2); /* the end of the removal is untold */
+    source.buffer!.work();
+    expect(source.buffer!.log).toEqual(["append 1.0-1.2", "remove 0.0-0.5", "append 1.2-1.4", "append 1.4-1.6"]);
+    expect(source.buffer!.ranges).toEqual([[1, 1.6]]);
+  });
+
   it("places a turn, enters it by a seek, plays, and shows it when it is painted", () => {
     const { source, talk, talkElement, push, marks, of } = setup();
     push(1, 0);
@@ -250,6 +267,26 @@ describe("stopping", () => {
     const { player, push, marks } = setup();
     push(7, 0);
     player.reset();
+    push(1, 0);
+    expect(marks()).toEqual(["chunk", "stopped", "chunk"]);
+  });
+
+  it("plays out what came over a lost connection, also when the new one is there first; equal numbers are another turn", () => {
+    const { player, push, marks, of } = setup();
+    push(1, 0);
+    player.disconnected();
+    player.reset();
+    expect(marks()).toEqual(["chunk"]);
+    push(1, 0);
+    expect(marks()).toEqual(["chunk", "stopped", "chunk"]);
+    expect(of("playback"), "a server that does not know the turn is not told of it").toEqual([]);
+  });
+
+  it("stops the rest of a lost connection without refusing the next turn of that number", () => {
+    const { player, push, marks } = setup();
+    push(1, 0);
+    player.reset();
+    player.stop();
     push(1, 0);
     expect(marks()).toEqual(["chunk", "stopped", "chunk"]);
   });

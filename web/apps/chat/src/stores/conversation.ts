@@ -85,7 +85,12 @@ export const useConversation = defineStore("conversation", () => {
     retryAt.value = event.retryInMs ? Date.now() + event.retryInMs : 0;
     if (event.status === "connected") return;
     turnState.value = "idle";
-    for (const m of messages.value) settle(m, m.text ? "stopped" : "failed");
+    /* The server may count its turns anew. */
+    turn.value = -1;
+    for (const m of messages.value) {
+      settle(m, m.text ? "stopped" : "failed");
+      m.turn = null;
+    }
   }
 
   function listen(c: AvatarClient): void {
