@@ -67,6 +67,7 @@ fmt: setup-lint
 bench: build
 	@tools/build.sh $(BUILD) -DAC_TESTS=OFF bench
 	./$(BUILD)/avatar-chat bench say
+	./$(BUILD)/avatar-chat bench vad
 
 install: build
 	cmake --install $(BUILD) --prefix $(PREFIX)

@@ -148,6 +148,8 @@ def whisper_decoder(path, multilingual):
     seen = g("LessOrEqual", g.ints(*range(CTX)), g("Unsqueeze", places, g.ints(1)))
     count = g("ReduceSum", g.cast(g("And", seen, agree), T.FLOAT), g.ints(1), keepdims=0)
     count = g.cast(count, T.INT64)
+    gapless = g("Equal", count, g("Add", places, g.const(1, np.int64)))
+    count = g("Where", gapless, count, g.const(0, np.int64))  # a gap ends the text
 
     # which script: the language is the second token; without timestamps or with them
     second = g.cast(g("Gather", flat_k, g.const(1, np.int64)), T.INT64)

@@ -11,7 +11,7 @@ BEGIN {
     for (i = 1; i <= n; i++)
         may[stages[i]] = "avatarchat base media infer"
     may["server"] = "avatarchat base media core"
-    may["cli"] = "avatarchat base media core server"
+    may["cli"] = "avatarchat base media infer core server"
 }
 
 function bad(text) {

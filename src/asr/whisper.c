@@ -218,7 +218,7 @@ static int recognise(void *arg, struct ac_utterance *u, const int16_t *pcm, size
 {
     struct instance *i = arg;
     const struct ac_whisper *w = &i->model->whisper;
-    struct ac_whisper_heard heard;
+    struct ac_whisper_heard heard = {.lang = -1};
 
     if (n < MIN_SAMPLES)
         return 0;

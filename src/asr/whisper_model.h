@@ -13,8 +13,7 @@
 #include "asr/tokens.h"
 #include "infer/infer.h"
 
-/* The longest text after which a model still hears sense, and what the encoder's window is, in Whisper: 30 s.
- */
+/* The most tokens of one text that are kept, and of its start. */
 enum { AC_WHISPER_MAX_TOKENS = 448, AC_WHISPER_MAX_PROMPT = 4 };
 
 struct ac_whisper_spec {

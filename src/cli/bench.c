@@ -1,5 +1,6 @@
 /*
- * `avatar-chat bench say`: what a spoken answer costs on this machine, through the real speaker.
+ * `avatar-chat bench vad`: see bench_vad.c. `avatar-chat bench say`: what a spoken answer costs on this
+ * machine, through the real speaker.
  *
  * Time: from a sentence's text to its first sound, picture and fragment; once with the speaker prepared (its
  * turn begun while the question is being answered, as in a conversation) and once with the text at the same
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "cli/bench_stats.h"
 #include "cli/bench_talk.h"
+#include "cli/bench_vad.h"
 #include "cli/cli.h"
 #include <malloc.h>
 #include <math.h>
@@ -355,6 +357,17 @@ static int bench_with(struct bench *b, const char *file, const struct ac_cli_lis
     return status;
 }
 
+static int listen_with(const char *file, const struct ac_cli_list *sets, int rounds, bool json)
+{
+    struct ac_config *cfg = NULL;
+    int status = ac_cli_load("bench vad", &cfg, file, sets, true);
+
+    if (status == AC_CLI_GO)
+        status = ac_bench_vad(cfg, rounds, json);
+    ac_config_free(cfg);
+    return status;
+}
+
 int ac_cli_bench(int argc, char **argv)
 {
     struct bench b = {.rounds = 10, .sessions = 8};
@@ -364,29 +377,35 @@ int ac_cli_bench(int argc, char **argv)
     const struct ac_cli_option options[] = {
         {0, "json", NULL, "Print JSON instead of a table.", &json, NULL, NULL},
         {0, "sentence", "TEXT", "Speak this instead of the built-in sentences.", NULL, &sentence, NULL},
-        {0, "rounds", "N", "Turns that are measured, of each kind (10).", NULL, &rounds, NULL},
+        {0, "rounds", "N", "Turns that are measured, of each kind; vad: times ten seconds (10).", NULL,
+         &rounds, NULL},
         {0, "sessions", "N", "Sessions that talk at once (8).", NULL, &sessions, NULL},
         AC_CLI_OPTION_FILE(&file),
         AC_CLI_OPTION_SET(&sets),
     };
     const struct ac_cli_spec spec = {
         .command = "bench",
-        .usage = "say [options]",
-        .help = "Measures on this machine what a spoken answer costs: time to the first sound, picture and "
-                "fragment,\nCPU a picture, memory a talking session.",
+        .usage = "say | vad [options]",
+        .help =
+            "Measures on this machine. say: what a spoken answer costs, that is time to the first sound, "
+            "picture and\nfragment, CPU a picture, memory a talking session. vad: what it costs to find out "
+            "whether somebody speaks.",
         .options = options,
         .n_options = sizeof options / sizeof *options,
         .max_words = 1,
     };
     int status = ac_cli_parse(&spec, argc, argv, &words);
 
-    if (status == AC_CLI_GO && (words.n != 1 || strcmp(words.items[0], "say") != 0))
-        status = ac_cli_usage_error("bench", "name what is to be measured: say");
+    bool vad = words.n == 1 && strcmp(words.items[0], "vad") == 0;
+    if (status == AC_CLI_GO && !vad && (words.n != 1 || strcmp(words.items[0], "say") != 0))
+        status = ac_cli_usage_error("bench", "name what is to be measured: say or vad");
     if (status == AC_CLI_GO)
         status = parse_count("rounds", rounds, 1000, &b.rounds);
     if (status == AC_CLI_GO)
         status = parse_count("sessions", sessions, MAX_SESSIONS, &b.sessions);
-    if (status == AC_CLI_GO)
+    if (status == AC_CLI_GO && vad)
+        status = listen_with(file, &sets, b.rounds, json);
+    else if (status == AC_CLI_GO)
         status = bench_with(&b, file, &sets, sentence, json);
     ac_cli_list_free(&sets);
     ac_cli_list_free(&words);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/registry.h"
+#include "infer/infer.h"
 
 #include <jansson.h>
 #include <netdb.h>
@@ -136,6 +137,19 @@ static void look_at_port(struct ac_doctor *d, const struct ac_config *cfg)
 }
 
 /* ---- engines ---- */
+
+/* The one library that is loaded only when an engine wants it. */
+static void look_at_runtime(struct ac_doctor *d, const struct ac_config *cfg)
+{
+    struct ac_env env = {.data_dirs = ac_config_data_dirs(cfg)};
+    struct ac_infer_runtime runtime;
+
+    if (ac_infer_runtime(&runtime, &env) == 0)
+        ac_doctor_add(d, "libraries", "onnxruntime", AC_DOCTOR_OK, NULL, "%s (%s)", runtime.version,
+                      runtime.path);
+    else
+        ac_doctor_add(d, "libraries", "onnxruntime", AC_DOCTOR_NOTE, NULL, "%s", env.reason);
+}
 
 static void look_at_stage(struct ac_doctor *d, const struct ac_config *cfg, struct ac_models *models,
                           enum ac_stage stage, bool needed)
@@ -342,6 +356,7 @@ static int examine(const struct ac_config *cfg, bool json)
     ac_log_setup(AC_LOG_ERROR, (enum ac_log_format)(ac_config_log(cfg)->format + 1),
                  2); /* the findings say the rest */
     ac_doctor_libraries(&d);
+    look_at_runtime(&d, cfg);
     look_at_data(&d, cfg);
     look_at_page(&d, cfg);
     look_at_port(&d, cfg);

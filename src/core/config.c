@@ -339,7 +339,8 @@ static int read_env_one(struct ac_config *cfg, const char *assignment, struct ac
     char *name = ac_strndup(assignment, value ? (size_t)(value - assignment) : strlen(assignment));
     int err = 0;
 
-    if (!value || strcmp(name, ENV_PREFIX "DATA") == 0 || strcmp(name, ENV_PREFIX "BIN") == 0)
+    if (!value || strcmp(name, ENV_PREFIX "DATA") == 0 || strcmp(name, ENV_PREFIX "BIN") == 0 ||
+        strcmp(name, ENV_PREFIX "ONNXRUNTIME") == 0)
         goto out;
     for (size_t i = 0; i < cfg->n_entries; i++) {
         if (strcmp(cfg->entries[i].env, name) == 0) {

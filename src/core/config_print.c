@@ -166,7 +166,11 @@ static const char reference_head[] =
     "`$AVATAR_CHAT_DATA`,\n"
     "the folder of the file, `PREFIX/share/avatar-chat`, the source tree.\n\n"
     "Each stage has `use`, the list of its engines in the order in which they are tried: `tts: {use: "
-    "[espeak]}`.\n";
+    "[espeak]}`.\n\n"
+    "Engines that run neural networks load ONNX Runtime: the file that `$AVATAR_CHAT_ONNXRUNTIME` names, "
+    "else\n"
+    "`lib/libonnxruntime.so` in a data folder, the installed one, the system's; `avatar-chat doctor` says "
+    "which.\n";
 
 static const char table_head[] = "\n| option | takes | default | meaning |\n|---|---|---|---|\n";
 

@@ -373,6 +373,7 @@ static void close_task(void *arg)
     struct ac_strand *strand = s->strand;
 
     session_stop_turn(s, NULL);
+    hub_listen_forget(s->hub, s);
     ac_answer_free(s->answer, session_part_gone, s);
     ac_speaker_free(s->speaker, session_part_gone, s);
     ac_listener_free(s->listener, session_part_gone, s);
@@ -390,6 +391,5 @@ void ac_session_close(struct ac_session *s)
     pthread_mutex_lock(&s->hub->lock);
     s->hub->open--;
     pthread_mutex_unlock(&s->hub->lock);
-    hub_listen_forget(s->hub, s);
     session_post(s, close_task, s);
 }

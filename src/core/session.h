@@ -49,7 +49,8 @@ int ac_session_open(struct ac_session **s, struct ac_hub *hub, const char *id, c
 /* Hands in one text message of the client (bytes are copied). AC_EFULL when too many wait. Any thread, never
  * blocks. */
 int ac_session_message(struct ac_session *s, const char *text, size_t len);
-/* Hands in one binary message (audio). */
+/* Hands in one binary message (audio; bytes are copied). What is too much is dropped, which the client is
+ * told. */
 int ac_session_binary(struct ac_session *s, const char *data, size_t len);
 /* There is room again at a port that had given AC_EFULL. Any thread. */
 void ac_session_writable(struct ac_session *s);

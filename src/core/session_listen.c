@@ -17,9 +17,9 @@
 #include <string.h>
 
 enum {
-    MAX_WAITING_AUDIO = 512,    /* binary messages: ten seconds of 20 ms each */
-    BUSY_GRACE_US = 2000000,    /* as for other engines */
-    MAX_UNANSWERED_BYTES = 8000 /* of what is said while somebody goes on speaking */
+    MAX_WAITING_AUDIO = 2 << 20, /* bytes of binary messages on their way to the listener */
+    BUSY_GRACE_US = 2000000,     /* as for other engines */
+    MAX_UNANSWERED_BYTES = 8000  /* of what is said while somebody goes on speaking */
 };
 
 /* ---- what comes from the listener, on its strands ---- */
@@ -267,8 +267,11 @@ static void audio_task(void *arg)
     struct ac_session *s = t->head.s;
     const char *wrong = NULL;
 
-    atomic_fetch_sub(&s->audio_waiting, 1);
+    atomic_fetch_sub(&s->audio_waiting, sizeof *t + t->len);
     session_watch_listener(s);
+    if (atomic_exchange(&s->audio_lost, false))
+        session_error(s, AC_EFULL, "sound came much faster than it could be taken: a part of it was dropped",
+                      0);
     if (!s->mic.mode)
         wrong = "sound came without `audio_start`";
     else if (s->mic.format == AC_AUDIO_PCM_S16LE && t->len % sizeof(int16_t))
@@ -283,11 +286,15 @@ static void audio_task(void *arg)
 
 int ac_session_binary(struct ac_session *s, const char *data, size_t len)
 {
-    if (atomic_fetch_add(&s->audio_waiting, 1) >= MAX_WAITING_AUDIO) {
-        atomic_fetch_sub(&s->audio_waiting, 1);
-        return AC_EFULL;
+    struct audio_task *t;
+    size_t size = sizeof *t + len;
+
+    if (atomic_fetch_add(&s->audio_waiting, size) > MAX_WAITING_AUDIO) {
+        atomic_fetch_sub(&s->audio_waiting, size);
+        atomic_store(&s->audio_lost, true);
+        return 0; /* told by the next one that is taken: an error for each would be a flood itself */
     }
-    struct audio_task *t = session_task_new(s, sizeof *t + len);
+    t = session_task_new(s, size);
     t->len = len;
     memcpy(t->bytes, data, len);
     session_post(s, audio_task, t);

@@ -113,12 +113,13 @@ struct ac_session {
     bool in_history;          /* the answer of this turn stands in the history */
 
     struct ac_listener *listener;
-    struct ac_audio_stream mic; /* mode 0 = off */
-    atomic_uint audio_waiting;  /* binary messages posted, not yet handled */
-    bool told_no_mic;           /* that binary messages were wrong */
-    double threshold;           /* of this session; 0 = the configured one */
-    uint32_t speaking_now;      /* utterance that the person is in; 0 = none */
-    char *unanswered;           /* said before it, not yet answered */
+    struct ac_audio_stream mic;  /* mode 0 = off */
+    atomic_size_t audio_waiting; /* bytes of binary messages posted, not yet handled */
+    atomic_bool audio_lost;      /* some were not taken */
+    bool told_no_mic;            /* that binary messages were wrong */
+    double threshold;            /* of this session; 0 = the configured one */
+    uint32_t speaking_now;       /* utterance that the person is in; 0 = none */
+    char *unanswered;            /* said before it, not yet answered */
 };
 
 /* ---- session.c: out ---- */

@@ -1,5 +1,5 @@
 /* Fake engines; see fake_engines.h. */
-#include "fake/fake_engines.h"
+#include "fake/fake_private.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -21,6 +21,11 @@ void fake_release(bool on)
 int fake_open_count(void)
 {
     return atomic_load(&open_count);
+}
+
+void fake_opened(int n)
+{
+    atomic_fetch_add(&open_count, n);
 }
 
 int fake_stuck_count(void)
@@ -83,14 +88,14 @@ static void fake_close(void *inst)
         atomic_fetch_sub(&open_count, 1);
 }
 
-static int hang(struct ac_cancel *cancel)
+int fake_hang(struct ac_cancel *cancel)
 {
     while (!ac_cancelled(cancel))
         ac_sleep_us(2000);
     return AC_ECANCELED;
 }
 
-static int stuck(void)
+int fake_stuck(void)
 {
     atomic_fetch_add(&stuck_count, 1);
     while (!atomic_load(&released))
@@ -144,13 +149,19 @@ static int llm_process(struct fake_inst *f, const struct ac_frame *in, struct ac
     if (after(q, "fail"))
         return ac_env_fail(f->env, AC_EENGINE, "the fake was told to fail");
     if (after(q, "hang"))
-        return hang(cancel);
+        return fake_hang(cancel);
     if (after(q, "stuck"))
-        return stuck();
+        return fake_stuck();
     if (after(q, "count")) { /* how long is the history? */
         char text[64];
         int n = snprintf(text, sizeof text, "%zu messages.", in->chat.n_messages);
         return push_text(out, text, (size_t)n);
+    }
+    if (after(q, "recall")) { /* what does the history say I said? */
+        for (size_t i = in->chat.n_messages; i--;)
+            if (!strcmp(in->chat.messages[i].role, "assistant"))
+                return push_words(in->chat.messages[i].text, out, cancel, 0);
+        return push_text(out, "nothing.", 8);
     }
     if (after(q, "flood")) {
         int err = 0;
@@ -240,9 +251,9 @@ static int fake_tts(void *inst, const struct ac_frame *in, struct ac_sink *out, 
     if (strstr(text, "ttsempty"))
         return AC_EEMPTY;
     if (strstr(text, "ttshang"))
-        return hang(cancel);
+        return fake_hang(cancel);
     if (strstr(text, "ttsstuck"))
-        return stuck();
+        return fake_stuck();
     if (strstr(text, "ttsslow"))
         ac_sleep_us(200000);
     int err = speak(text, in->text.seq, out, cancel);
@@ -341,5 +352,6 @@ FAKE(tts_b, AC_STAGE_TTS, "fake2", AC_FRAME_TEXT, AC_FRAME_SPEECH, fake_open, fa
 FAKE(lipsync_a, AC_STAGE_LIPSYNC, "fake", AC_FRAME_SPEECH, AC_FRAME_POSE, fake_open, fake_lipsync);
 FAKE(avatar_a, AC_STAGE_AVATAR, "fake", AC_FRAME_POSE, AC_FRAME_PICTURE, fake_avatar_open, fake_avatar);
 
-const struct ac_handler_info *const fake_registry[] = {&llm_a,     &llm_b,    &tts_a, &tts_b,
-                                                       &lipsync_a, &avatar_a, NULL};
+const struct ac_handler_info *const fake_registry[] = {&fake_vad_a, &fake_vad_b, &fake_asr_a, &fake_asr_b,
+                                                       &llm_a,      &llm_b,      &tts_a,      &tts_b,
+                                                       &lipsync_a,  &avatar_a,   NULL};

@@ -473,6 +473,8 @@ static void test_doctor(void **state)
     expect(&r, 0, "tts.flite", NULL);
     expect(&r, 0, "voices in", NULL); /* one line for the many of espeak */
     assert_null(strstr(r.out, "espeak:de+f2"));
+    expect(&r, 0, "onnxruntime        1.", NULL);
+    expect(&r, 0, "vad.silero         used", NULL);
     run_free(&r);
     r = run_with(
         (const char *[]){"doctor", "--json", "--set=video.width=128", "--set=video.height=128", NULL}, "", 0);

@@ -1,8 +1,8 @@
 /*
  * What listens on the command line, run as the real program: every kind of WAV file, good and bad.
  */
+#include "command.h"
 #include "media/decode.h"
-#include "program.h"
 #include "wav.h"
 
 #include <jansson.h>
@@ -52,17 +52,17 @@ static void write_sound(const char *data, size_t n)
     assert_int_equal(fclose(f), 0);
 }
 
-static void run(struct program_run *r, const char *command, const char *file, const char *option)
+static void run(struct command_result *r, const char *command, const char *file, const char *option)
 {
     const char *const words[] = {command, file, option, NULL};
 
-    program_run(r, words, NULL, 0);
+    command_run(r, words, NULL, 0);
 }
 
 /* ---- vad ---- */
 
 /* The first three seconds of the clip have one segment, in any form. */
-static void is_first_segment(const char *what, const struct program_run *r)
+static void is_first_segment(const char *what, const struct command_result *r)
 {
     double start = 0, end = 0;
     int used = 0;
@@ -89,14 +89,14 @@ static void test_vad_forms(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ac_str wav = {0};
-        struct program_run r;
+        struct command_result r;
         wav_write(&wav, &cases[i].form, clip.samples, N);
         write_sound(wav.p, wav.len);
         run(&r, "vad", path, NULL);
         is_first_segment(cases[i].what, &r);
         if (cases[i].said ? !strstr(r.err, cases[i].said) || !strstr(r.err, path) : *r.err)
             fail_msg("%s: %s", cases[i].what, r.err);
-        program_run_free(&r);
+        command_result_free(&r);
         ac_str_free(&wav);
     }
 }
@@ -122,7 +122,7 @@ static void test_vad_bad_files(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ac_str wav = {0};
-        struct program_run r;
+        struct command_result r;
         if (cases[i].text)
             ac_str_add(&wav, cases[i].text);
         else
@@ -131,7 +131,7 @@ static void test_vad_bad_files(void **state)
         run(&r, "vad", path, NULL);
         if (r.status != 1 || *r.out || !strstr(r.err, path) || !strstr(r.err, cases[i].said))
             fail_msg("%s: %d '%s' '%s'", cases[i].what, r.status, r.out, r.err);
-        program_run_free(&r);
+        command_result_free(&r);
         ac_str_free(&wav);
     }
 }
@@ -154,29 +154,29 @@ static void test_vad_usage(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct program_run r;
+        struct command_result r;
         run(&r, "vad", cases[i].file, cases[i].option);
         if (r.status != cases[i].status || !strstr(r.err, cases[i].said))
             fail_msg("%zu: %d '%s'", i, r.status, r.err);
-        program_run_free(&r);
+        command_result_free(&r);
     }
 }
 
 /* JSON says the same as the columns, standard input the same as the file. */
 static void test_vad_json(void **state)
 {
-    struct program_run r;
+    struct command_result r;
     char *data;
     size_t len, i;
     json_t *item;
 
     (void)state;
     assert_int_equal(ac_read_file(CLIP, 1 << 20, &data, &len), 0);
-    program_run(&r, (const char *const[]){"vad", "--json", "-", NULL}, data, len);
+    command_run(&r, (const char *const[]){"vad", "--json", "-", NULL}, data, len);
     free(data);
     assert_int_equal(r.status, 0);
     json_t *root = json_loads(r.out, 0, NULL);
-    program_run_free(&r);
+    command_result_free(&r);
     assert_string_equal(json_string_value(json_object_get(root, "file")), "-");
     assert_string_equal(json_string_value(json_object_get(root, "engine")), "silero");
     assert_true(json_real_value(json_object_get(root, "duration_s")) == 11);
@@ -195,7 +195,7 @@ static void test_vad_json(void **state)
     assert_int_equal(i, 4);
     assert_int_equal(*line, '\0');
     json_decref(root);
-    program_run_free(&r);
+    command_result_free(&r);
 }
 
 /* Silence has no segment and that is no error; speech that never pauses is cut. */
@@ -203,7 +203,7 @@ static void test_vad_extremes(void **state)
 {
     static const int16_t silence[2 * 16000];
     struct ac_str wav = {0};
-    struct program_run r;
+    struct command_result r;
     double start, end;
 
     (void)state;
@@ -213,14 +213,39 @@ static void test_vad_extremes(void **state)
     assert_int_equal(r.status, 0);
     assert_string_equal(r.out, "");
     assert_non_null(strstr(r.err, "nobody speaks"));
-    program_run_free(&r);
+    command_result_free(&r);
     ac_str_free(&wav);
 
     run(&r, "vad", CLIP, "--set=listen.max_utterance_s=1");
     assert_int_equal(r.status, 0);
     assert_int_equal(sscanf(r.out, "%lf %lf", &start, &end), 2);
     assert_true(end - start <= 1.01);
-    program_run_free(&r);
+    command_result_free(&r);
+}
+
+/* Figures are there and possible; how good they are is for people to judge. */
+static void test_bench_vad(void **state)
+{
+    struct command_result r;
+    size_t i;
+    json_t *engine;
+
+    (void)state;
+    command_run(&r, (const char *const[]){"bench", "vad", "--json", "--rounds=1", NULL}, NULL, 0);
+    assert_int_equal(r.status, 0);
+    json_t *root = json_loads(r.out, 0, NULL);
+    command_result_free(&r);
+    json_t *engines = json_object_get(root, "engines");
+    assert_int_equal(json_array_size(engines), 2);
+    json_array_foreach(engines, i, engine)
+    {
+        const json_t *cpu = json_object_get(engine, "cpu_ms_per_window");
+        double min = json_real_value(json_object_get(cpu, "min")),
+               median = json_real_value(json_object_get(cpu, "median"));
+        assert_true(min >= 0 && median >= min && median < 1000);
+    }
+    assert_string_equal(json_string_value(json_object_get(json_array_get(engines, 0), "engine")), "silero");
+    json_decref(root);
 }
 
 int main(void)
@@ -228,7 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vad_forms),    cmocka_unit_test(test_vad_bad_files),
         cmocka_unit_test(test_vad_usage),    cmocka_unit_test(test_vad_json),
-        cmocka_unit_test(test_vad_extremes),
+        cmocka_unit_test(test_vad_extremes), cmocka_unit_test(test_bench_vad),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

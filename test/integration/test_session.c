@@ -10,47 +10,22 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "core/registry.h"
 #include "fake/fake_client.h"
 #include "fake/fake_engines.h"
+#include "fake/fake_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct world {
-    struct ac_config *cfg;
-    struct ac_hub *hub;
-};
-
-/* A hub with the fakes; more settings may follow the defaults of the tests. */
-static void world_open(struct world *w, const char *const *more, size_t n_more)
+static void world_open(struct fake_world *w, const char *const *more, size_t n_more)
 {
-    const char *sets[16] = {"video.width=128",           "video.height=128",      "session.stage_timeout_s=1",
-                            "session.turn_timeout_s=20", "server.max_sessions=4", "log.level=error",
-                            "server.workers=2"};
-    struct ac_str errors = {0};
-    size_t n = 7;
-
-    for (size_t i = 0; i < n_more; i++)
-        sets[n++] = more[i];
-    ac_registry_set(fake_registry);
-    int err = ac_config_load(&w->cfg, NULL, sets, n, &errors);
-    if (err)
-        print_error("%s\n", errors.p);
-    assert_int_equal(err, 0);
-    ac_str_free(&errors);
-    assert_int_equal(ac_hub_new(&w->hub, w->cfg), 0);
+    fake_world_open(w, more, n_more);
 }
 
-static void world_close(struct world *w)
+static void world_close(struct fake_world *w)
 {
-    fake_release(true); /* whatever sticks may go */
-    ac_hub_free(w->hub, 10000);
-    ac_config_free(w->cfg);
-    ac_registry_set(NULL);
-    assert_int_equal(fake_open_count(), 0);
-    fake_release(false);
+    assert_true(fake_world_close(w));
 }
 
 static void ask(struct fake_client *c, const char *text)
@@ -92,7 +67,7 @@ static void check_media(struct fake_client *c, size_t from, size_t to, bool clip
 
 static void test_turn(void **state)
 {
-    struct world w;
+    struct fake_world w;
     struct fake_client c;
 
     (void)state;
@@ -117,7 +92,7 @@ static void test_turn(void **state)
 /* An emotion tag moves the face and is neither shown nor spoken. */
 static void test_emotion_tag(void **state)
 {
-    struct world w;
+    struct fake_world w;
     struct fake_client c;
 
     (void)state;
@@ -135,7 +110,7 @@ static void test_emotion_tag(void **state)
 
 static void test_clips(void **state)
 {
-    struct world w;
+    struct fake_world w;
     struct fake_client c;
 
     (void)state;
@@ -167,7 +142,7 @@ static void test_fallback(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct world w;
+        struct fake_world w;
         struct fake_client c;
         world_open(&w, NULL, 0);
         fake_client_open(&c, w.hub, "one");
@@ -194,12 +169,13 @@ static void test_interrupt(void **state)
         "echo A long sentence of many letters that takes a while. And another one just as long as it. And "
         "more.",
         "echo ttshang."};
-    struct world w;
+    struct fake_world w;
     struct fake_client c;
 
     (void)state;
     world_open(&w, NULL, 0);
     fake_client_open(&c, w.hub, "one");
+    assert_true(fake_client_wait(&c, "listen", 0) >= 0); /* or it would come in between */
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         for (int delay_ms = 0; delay_ms <= 300; delay_ms += 100) {
             size_t from = fake_client_total(&c);
@@ -232,7 +208,7 @@ static void test_interrupt(void **state)
 /* A new question interrupts the running turn; of the old answer the history keeps what was heard. */
 static void test_new_question(void **state)
 {
-    struct world w;
+    struct fake_world w;
     struct fake_client c;
 
     (void)state;
@@ -262,7 +238,7 @@ static void test_stuck(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct world w;
+        struct fake_world w;
         struct fake_client bad, good;
         world_open(&w, more, i == 1);
         fake_client_open(&bad, w.hub, "bad");
@@ -298,7 +274,7 @@ static void test_flood(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct world w;
+        struct fake_world w;
         struct fake_client c, other;
         world_open(&w, NULL, 0);
         fake_client_open(&c, w.hub, "one");
@@ -319,7 +295,7 @@ static void test_flood(void **state)
 
 static void test_slow_reader(void **state)
 {
-    struct world w;
+    struct fake_world w;
     struct fake_client c;
 
     (void)state;
@@ -339,7 +315,7 @@ static void test_slow_reader(void **state)
 
 static void test_gone_reader(void **state)
 {
-    struct world w;
+    struct fake_world w;
     struct fake_client c, other;
 
     (void)state;
@@ -377,7 +353,7 @@ static void test_bad_messages(void **state)
         {"{\"type\":\"hello\",\"avatar\":\"nobody\"}", "not_found"},
         {"{\"type\":\"config\",\"voice\":\"nobody\"}", "not_found"},
     };
-    struct world w;
+    struct fake_world w;
     struct fake_client c;
 
     (void)state;
@@ -414,7 +390,7 @@ static int refuse(void *arg, const char *text, size_t len, const char *binary, s
 
 static void test_session_limit(void **state)
 {
-    struct world w;
+    struct fake_world w;
     struct fake_client c[4];
     struct ac_session *fifth;
     struct ac_port port = {.send = refuse};
@@ -437,7 +413,7 @@ static void test_many(void **state)
 {
     static const char *const more[] = {"server.max_sessions=64"};
     static struct fake_client c[12];
-    struct world w;
+    struct fake_world w;
     enum { N = sizeof c / sizeof *c };
 
     (void)state;

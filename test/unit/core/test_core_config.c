@@ -209,6 +209,7 @@ static void test_precedence(void **state)
     setenv("AVATAR_CHAT_SERVER_HOST", "::1", 1);
     setenv("AVATAR_CHAT_TTS_OBOE_API_KEY", "hush", 1);
     setenv("AVATAR_CHAT_BIN", "/somewhere", 1);
+    setenv("AVATAR_CHAT_ONNXRUNTIME", "/somewhere/else", 1);
     struct ac_config *cfg = load_ok("p.yaml", sets, 0);
     assert_int_equal(ac_config_server(cfg)->port, 9001);
     assert_string_equal(ac_config_server(cfg)->host, "::1");
@@ -309,7 +310,7 @@ static const struct {
     {"llm:\n  plain:\n    a: 1\n",
      "e.yaml:3: unknown key 'a' in 'llm.plain'; there is nothing to set here\n"},
     {"server.port: 1\n",
-     "e.yaml:1: unknown key 'server.port'; there is server, log, session, video, llm and tts\n"},
+     "e.yaml:1: unknown key 'server.port'; there is server, log, session, listen, video, llm and tts\n"},
     {"\n\nserver: {port: 70000}\n", "e.yaml:3: server.port: 70000 is out of range: 0 to 65535\n"},
     {"server: {port: [1, 2]}\n", "e.yaml:1: server.port: it takes one value\n"},
     {"server: {port: {a: 1}}\n", "e.yaml:1: server.port: it takes one value\n"},
@@ -329,7 +330,7 @@ static const struct {
      "e.yaml:2: tts.use: no engine is named; name at least one, or leave the option out\n"},
     {"tts:\n  use: [[oboe]]\n", "e.yaml:2: tts.use: the list holds names of engines only\n"},
     {"tts:\n  use: {oboe: 1}\n", "e.yaml:2: tts.use: it takes one value, or a list of names\n"},
-    {"vad: {use: [x]}\n", "e.yaml:1: unknown key 'vad'; there is server, log, session, video, llm and tts\n"},
+    {"vad: {use: [x]}\n", "e.yaml:1: unknown key 'vad'; there is server, log, session, listen, video, llm and tts\n"},
     {"? [a, b]\n: 1\n", "e.yaml:1: a key is a plain word here\n"},
     {"- a\n- b\n", "e.yaml:1: the file is not a list of 'section:' with options below\n"},
     {"just text\n", "e.yaml:1: the file is not a list of 'section:' with options below\n"},

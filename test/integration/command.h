@@ -1,10 +1,10 @@
 /* Running the real program (AVATAR_CHAT_BIN) in a test, in the working directory. */
-#ifndef AC_TEST_PROGRAM_H
-#define AC_TEST_PROGRAM_H
+#ifndef AC_TEST_COMMAND_H
+#define AC_TEST_COMMAND_H
 
 #include <stddef.h>
 
-struct program_run {
+struct command_result {
     int status; /* exit status, or -1 when it did not exit by itself */
     char *out, *err;
     size_t out_len;
@@ -12,7 +12,7 @@ struct program_run {
 
 /* Runs it to its end with the words (after the program's name, NULL-terminated, at most 22). input may be
  * NULL. */
-void program_run(struct program_run *r, const char *const *words, const char *input, size_t input_len);
-void program_run_free(struct program_run *r);
+void command_run(struct command_result *r, const char *const *words, const char *input, size_t input_len);
+void command_result_free(struct command_result *r);
 
 #endif

@@ -1,5 +1,5 @@
-/* Running the program in tests (program.h). Its three streams are files, so that no pipe can fill up. */
-#include "program.h"
+/* Running the program in tests (command.h). Its three streams are files, so that no pipe can fill up. */
+#include "command.h"
 
 #include "base/str.h"
 
@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,7 +44,7 @@ static char *take(FILE *f, size_t *len)
     return ac_str_steal(&s);
 }
 
-void program_run(struct program_run *r, const char *const *words, const char *input, size_t input_len)
+void command_run(struct command_result *r, const char *const *words, const char *input, size_t input_len)
 {
     const char *bin = getenv("AVATAR_CHAT_BIN"), *argv[MAX_WORDS + 2] = {"avatar-chat"};
     FILE *files[3] = {new_file(input, input_len), new_file(NULL, 0), new_file(NULL, 0)};
@@ -69,9 +70,11 @@ void program_run(struct program_run *r, const char *const *words, const char *in
     fclose(files[0]);
     r->out = take(files[1], &r->out_len);
     r->err = take(files[2], NULL);
+    if (strstr(r->err, "Sanitizer") || strstr(r->err, "runtime error:"))
+        fail_msg("%s", r->err);
 }
 
-void program_run_free(struct program_run *r)
+void command_result_free(struct command_result *r)
 {
     free(r->out);
     free(r->err);

@@ -1,0 +1,15 @@
+/* What the files of the fake engines share. */
+#ifndef AC_TEST_FAKE_PRIVATE_H
+#define AC_TEST_FAKE_PRIVATE_H
+
+#include "fake/fake_engines.h"
+
+/* Waits until it is cancelled; until fake_release, whatever the token says. Both give AC_ECANCELED. */
+int fake_hang(struct ac_cancel *cancel);
+int fake_stuck(void);
+/* One instance more (1) or less (-1) is open. */
+void fake_opened(int n);
+
+extern const struct ac_handler_info fake_vad_a, fake_vad_b, fake_asr_a, fake_asr_b;
+
+#endif
