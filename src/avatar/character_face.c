@@ -179,9 +179,9 @@ void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face 
     to_fixed(fx, dx, n);
     to_fixed(fy, dy, n);
     for (int p = 0; p < 3; p++)
-        planes[p] = (struct ac_char_plane){pic->data[p], s->plane[p], pic->stride[p], s->stride[p]};
-    ac_char_warp(planes, 1, s->width, s->height, &grid, 0);
-    ac_char_warp(planes + 1, 2, s->width / 2, s->height / 2, &grid, 1);
+        planes[p] = (struct ac_char_plane){pic->data[p], s->plane[p], pic->stride[p], s->width >> (p > 0)};
+    ac_char_warp_luma(planes, &s->luma, s->width, s->height, &grid);
+    ac_char_warp_chroma(planes + 1, &s->chroma, s->width / 2, s->height / 2, &grid);
     for (int i = 0; i < 2; i++)
         ac_char_eye_draw(pic, s, i, face, &at[i]);
     ac_char_mouth_draw(pic, s, face, &at[2]);

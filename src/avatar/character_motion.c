@@ -5,6 +5,8 @@
 #include <string.h>
 
 static const float TAU = 6.28318531f;
+static const float HOLD_MOST = 1.8f; /* drawing units: about a pixel */
+enum { HOLD_FRAME_US = 50000 };      /* slower pictures all move */
 
 static float wave(double phase, float cycles, float offset)
 {
@@ -65,9 +67,10 @@ static void glance_at(int64_t us, float *x, float *y)
     }
 }
 
-static void idle(const struct ac_char_rig *rig, int64_t us, struct ac_char_face *f)
+/* The head as it is at held_us, lids and gaze as they are at us. */
+static void idle(const struct ac_char_rig *rig, int64_t us, int64_t held_us, struct ac_char_face *f)
 {
-    double phase = (double)us / AC_IDLE_PERIOD_US;
+    double phase = (double)held_us / AC_IDLE_PERIOD_US;
     float k = rig->liveliness, gx, gy;
 
     f->motion[AC_CHAR_BREATH] = 2.6f * (0.5f - 0.5f * cosf((float)(phase * (double)(3 * TAU))));
@@ -80,6 +83,7 @@ static void idle(const struct ac_char_rig *rig, int64_t us, struct ac_char_face 
     glance_at(us, &gx, &gy);
     f->gaze_x = 8 * gx - 22 * f->motion[AC_CHAR_YAW];
     f->gaze_y = 6 * gy - 12 * f->motion[AC_CHAR_PITCH];
+    glance_at(held_us, &gx, &gy);
     f->motion[AC_CHAR_YAW] += k * 0.02f * gx;
     f->motion[AC_CHAR_PITCH] += k * 0.015f * gy;
 }
@@ -178,6 +182,31 @@ static void talk(const struct ac_char_motion *m, const struct ac_char_rig *rig, 
     f->motion[AC_CHAR_BROW_R] += k * 0.34f * ease(m->brow);
 }
 
+/* ---- on twos ---- */
+
+/* How far two postures of the head are apart, in drawing units, at most. */
+static float distance(const struct ac_char_rig *rig, const float *a, const float *b)
+{
+    float x = fabsf(a[AC_CHAR_SHIFT_X] - b[AC_CHAR_SHIFT_X]) +
+              fabsf(a[AC_CHAR_YAW] - b[AC_CHAR_YAW]) * rig->face_rx;
+    float y = fabsf(a[AC_CHAR_SHIFT_Y] - b[AC_CHAR_SHIFT_Y]) +
+              fabsf(a[AC_CHAR_PITCH] - b[AC_CHAR_PITCH]) * rig->face_ry;
+    return x + y + fabsf(a[AC_CHAR_ROLL] - b[AC_CHAR_ROLL]) * rig->head_ry +
+           fabsf(a[AC_CHAR_BREATH] - b[AC_CHAR_BREATH]);
+}
+
+/* Keeps the head where it was in the first frame of a cell of time, unless it is fast. */
+static void hold(struct ac_char_motion *m, const struct ac_char_rig *rig, int64_t cell,
+                 struct ac_char_face *f)
+{
+    if (m->cell == cell && distance(rig, m->held, f->motion) < HOLD_MOST) {
+        memcpy(f->motion, m->held, sizeof m->held);
+        return;
+    }
+    m->cell = cell;
+    memcpy(m->held, f->motion, sizeof m->held);
+}
+
 void ac_char_motion_step(struct ac_char_motion *m, const struct ac_char_rig *rig, const struct ac_pose *pose,
                          int frame_us, struct ac_char_face *face)
 {
@@ -187,10 +216,12 @@ void ac_char_motion_step(struct ac_char_motion *m, const struct ac_char_rig *rig
     memset(face, 0, sizeof *face);
     face->mouth = ac_char_mouth_clamp(&pose->mouth);
     advance(m, pose, frame_us);
-    idle(rig, us, face);
+    int64_t cell_us = frame_us <= HOLD_FRAME_US ? 2 * frame_us : frame_us;
+    idle(rig, us, us - us % cell_us, face);
     talk(m, rig, (double)us / AC_IDLE_PERIOD_US, face);
     for (int e = 1; e < AC_EMOTION_COUNT; e++)
         express(&EXPRESSIONS[e], ease(m->emotion[e]), face);
+    hold(m, rig, us / cell_us + 1, face);
     /* the upper lid follows the gaze */
     for (int i = 0; i < 2; i++)
         face->lid[i] += (1 - fmaxf(face->lid[i], 0)) * 0.022f * face->gaze_y;

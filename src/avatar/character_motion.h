@@ -7,6 +7,10 @@
  * eases in and, once poses rest, fades to exactly nothing within AC_CHAR_FADE_US, so that any phase of the
  * idle clip can follow.
  *
+ * The head moves with every second frame only, unless it is fast: at 25 frames a second nobody sees that of
+ * steps below a pixel, and a picture that shows the same head again costs a fraction to draw and to encode.
+ * Mouth, lids and gaze move with every frame.
+ *
  * Ownership: the caller's struct; start from zero. One thread at a time.
  */
 #ifndef AC_AVATAR_CHARACTER_MOTION_H
@@ -20,6 +24,8 @@ struct ac_char_motion {
     float speaking;                  /* each 0 … 1, moved by at most a step a frame */
     float emotion[AC_EMOTION_COUNT]; /* [AC_EMOTION_NEUTRAL] stays 0 */
     float nod, brow, energy;
+    int64_t cell; /* of two frames, from 1 */
+    float held[AC_CHAR_RIGID];
 };
 
 /* Advances by one frame of frame_us and gives the face to draw. */

@@ -45,8 +45,9 @@ static const uint32_t *surface_row(cairo_surface_t *surface, int y)
 
 /* ---- the still picture ---- */
 
-static void fill_planes(struct ac_char_sheet *s, cairo_surface_t *surface, uint8_t *y0, uint8_t *u0,
-                        uint8_t *v0)
+/* luma, chroma: where the padded picture begins. */
+static void fill_sources(const struct ac_char_sheet *s, cairo_surface_t *surface, int16_t *luma,
+                         int16_t *chroma)
 {
     int w = s->width + 2 * AC_CHAR_PAD, h = s->height + 2 * AC_CHAR_PAD;
     for (int y = 0; y < h; y += 2) {
@@ -56,16 +57,36 @@ static void fill_planes(struct ac_char_sheet *s, cairo_surface_t *surface, uint8
             for (int k = 0; k < 4; k++) {
                 uint32_t p = row[k >> 1][x + (k & 1)];
                 float pr = (float)(p >> 16 & 255), pg = (float)(p >> 8 & 255), pb = (float)(p & 255);
-                y0[(intptr_t)(y + (k >> 1)) * s->stride[0] + x + (k & 1)] = (uint8_t)texel(pr, pg, pb, 255);
+                luma[(intptr_t)(y + (k >> 1)) * s->luma.stride + x + (k & 1)] =
+                    (int16_t)(texel(pr, pg, pb, 255) & 255);
                 r += pr / 4;
                 g += pg / 4;
                 b += pb / 4;
             }
             uint32_t t = texel(r, g, b, 255);
-            u0[(intptr_t)(y / 2) * s->stride[1] + x / 2] = (uint8_t)(t >> 8);
-            v0[(intptr_t)(y / 2) * s->stride[2] + x / 2] = (uint8_t)(t >> 16);
+            int16_t *pair = chroma + (intptr_t)(y / 2) * s->chroma.stride + x;
+            pair[0] = (int16_t)(t >> 8 & 255);
+            pair[1] = (int16_t)(t >> 16 & 255);
         }
     }
+}
+
+static int copy_planes(struct ac_char_sheet *s)
+{
+    int w = s->width, h = s->height;
+
+    for (int p = 0; p < 3; p++) {
+        int pw = w >> (p > 0), ph = h >> (p > 0);
+        s->plane[p] = ac_try_alloc((size_t)pw * (size_t)ph);
+        if (!s->plane[p])
+            return AC_ENOMEM;
+        const struct ac_char_source *src = p ? &s->chroma : &s->luma;
+        for (int y = 0; y < ph; y++)
+            for (int x = 0; x < pw; x++)
+                s->plane[p][y * pw + x] =
+                    (uint8_t)(src->pixels[(intptr_t)y * src->stride + (p ? 2 * x + p - 1 : x)]);
+    }
+    return 0;
 }
 
 /* The part of the surface that a layer covers, with its pad. */
@@ -107,19 +128,17 @@ static int draw_base(struct ac_char_sheet *s, struct ac_char_drawing *d)
         err = draw_layers(s, d, surface, w, h);
     if (err)
         goto out;
-    s->stride[0] = w + 32 - w % 32;
-    s->stride[1] = s->stride[2] = s->stride[0] / 2;
-    size_t luma = (size_t)s->stride[0] * (size_t)h, chroma = luma / 4;
-    s->block = ac_try_alloc(luma + 2 * chroma + 64);
+    s->luma.stride = s->chroma.stride = (w + 31) / 16 * 16; /* a vector more than the picture is wide */
+    size_t luma = (size_t)s->luma.stride * (size_t)h;
+    s->block = ac_try_alloc((luma + luma / 2 + 16) * sizeof *s->block);
     if (!s->block) {
         err = AC_ENOMEM;
         goto out;
     }
-    uint8_t *y0 = s->block, *u0 = y0 + luma, *v0 = u0 + chroma;
-    fill_planes(s, surface, y0, u0, v0);
-    s->plane[0] = y0 + (intptr_t)AC_CHAR_PAD * s->stride[0] + AC_CHAR_PAD;
-    s->plane[1] = u0 + (intptr_t)(AC_CHAR_PAD / 2) * s->stride[1] + AC_CHAR_PAD / 2;
-    s->plane[2] = v0 + (intptr_t)(AC_CHAR_PAD / 2) * s->stride[2] + AC_CHAR_PAD / 2;
+    fill_sources(s, surface, s->block, s->block + luma);
+    s->luma.pixels = s->block + (intptr_t)AC_CHAR_PAD * s->luma.stride + AC_CHAR_PAD;
+    s->chroma.pixels = s->block + luma + (intptr_t)(AC_CHAR_PAD / 2) * s->chroma.stride + AC_CHAR_PAD;
+    err = copy_planes(s);
 out:
     cairo_surface_destroy(surface);
     return err;
@@ -306,6 +325,8 @@ void ac_char_sheet_free(struct ac_char_sheet *s)
     free_patch(&s->mouth);
     free(s->first);
     free(s->end);
+    for (int p = 0; p < 3; p++)
+        free(s->plane[p]);
     free(s->block);
     free(s);
 }

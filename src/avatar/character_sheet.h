@@ -57,14 +57,14 @@ enum ac_char_field {
 struct ac_char_sheet {
     const struct ac_char_rig *rig; /* borrowed */
     int width, height;
-    float unit;               /* pixels a drawing unit */
-    float origin_x, origin_y; /* drawing coordinates of the picture's top left corner */
-    uint8_t *block;           /* of the planes */
-    const uint8_t *plane[3];  /* pixel 0,0 of the picture; AC_CHAR_PAD more around */
-    int stride[3];
-    int cols, rows;               /* nodes */
-    float *field[AC_CHAR_FIELDS]; /* cols × rows dx, then as many dy: pixels for a parameter of 1 */
-    int16_t *first, *end;         /* moving cells of each row */
+    float unit;                         /* pixels a drawing unit */
+    float origin_x, origin_y;           /* drawing coordinates of the picture's top left corner */
+    int16_t *block;                     /* of the sources */
+    struct ac_char_source luma, chroma; /* the still picture with AC_CHAR_PAD more around */
+    uint8_t *plane[3];                  /* the still picture alone; width × height, chroma half of each */
+    int cols, rows;                     /* nodes */
+    float *field[AC_CHAR_FIELDS];       /* cols × rows dx, then as many dy: pixels for a parameter of 1 */
+    int16_t *first, *end;               /* moving cells of each row */
     struct ac_char_patch eye[2], mouth;
 };
 

@@ -16,65 +16,65 @@ enum { LANES = 16, PAD_CELLS = AC_CHAR_PAD / AC_CHAR_CELL, MAX_NODES = AC_CHAR_M
 typedef int16_t vec_i16 __attribute__((vector_size(2 * LANES)));
 typedef uint8_t vec_u8 __attribute__((vector_size(LANES)));
 
-static const int16_t LANE_NUMBER[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+/* How one plane is gone through: a cell is always LANES values, 16 of luma or 8 pairs of chroma. */
+struct lanes {
+    int16_t number[LANES]; /* the pixel in the cell that a value belongs to */
+    int width_log2;        /* pixels of a cell */
+    int pixel;             /* values of a pixel */
+};
+
+static const struct lanes LUMA = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 4, 1};
+static const struct lanes CHROMA = {{0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7}, 3, 2};
 
 /*
- * Sixteen pixels, each between taps `step` bytes apart, displaced by `at_` 1/128 steps from src; at_ goes
- * from d0 to d1 over 1 << width_log2 pixels. Where all of them fall between the same two taps that is one
- * multiplication; else every tap that any of them needs is added with a hat-shaped weight.
+ * A row of n cells. The values of a cell lie between taps `step` apart, displaced by 1/128 steps: d[c] at the
+ * cell's left, d[c + 1] at its right. Where all fall between the same two taps that is one multiplication;
+ * else every tap that any of them needs is added with a hat-shaped weight. The result goes to wide, or as
+ * bytes to narrow when that is not NULL.
  */
-#define INTERPOLATE(dst, src, step, d0, d1, width_log2)                                                      \
-    do {                                                                                                     \
-        int lo_ = ((d0) < (d1) ? (d0) : (d1)) >> 7, hi_ = ((d0) > (d1) ? (d0) : (d1)) >> 7;                  \
-        vec_i16 at_ = lanes * (int16_t)((d1) - (d0));                                                        \
-        at_ = (at_ >> (width_log2)) + (int16_t)((d0)-lo_ * AC_CHAR_ONE);                                     \
-        const uint8_t *p_ = (src) + (intptr_t)lo_ * (step);                                                  \
-        vec_u8 in_, out_;                                                                                    \
-        vec_i16 sum_;                                                                                        \
-        memcpy(&in_, p_, LANES);                                                                             \
-        if (lo_ == hi_) {                                                                                    \
-            vec_i16 a_ = __builtin_convertvector(in_, vec_i16);                                              \
-            memcpy(&in_, p_ + (step), LANES);                                                                \
-            sum_ = (__builtin_convertvector(in_, vec_i16) - a_) * at_ + ((a_ << 7) + AC_CHAR_ONE / 2);       \
-        } else {                                                                                             \
-            sum_ = (at_ ^ at_) + AC_CHAR_ONE / 2;                                                            \
-            for (int k_ = lo_;;) {                                                                           \
-                vec_i16 far_ = at_ < 0;                                                                      \
-                far_ = (at_ ^ far_) - far_;                                                                  \
-                vec_i16 weight_ = AC_CHAR_ONE - far_;                                                        \
-                weight_ &= weight_ > 0;                                                                      \
-                sum_ += weight_ * __builtin_convertvector(in_, vec_i16);                                     \
-                if (k_++ > hi_)                                                                              \
-                    break;                                                                                   \
-                at_ -= AC_CHAR_ONE;                                                                          \
-                p_ += (step);                                                                                \
-                memcpy(&in_, p_, LANES);                                                                     \
-            }                                                                                                \
-        }                                                                                                    \
-        out_ = __builtin_convertvector(sum_ >> 7, vec_u8);                                                   \
-        memcpy((dst), &out_, LANES);                                                                         \
-    } while (0)
-
-/* One row of 16-pixel pieces: n pieces of 1 << width_log2 pixels each, displaced by d[0…n]. */
-CLONES static void row_pass(uint8_t *dst, const uint8_t *src, int step, const int16_t *d, int n,
-                            int width_log2)
+CLONES static void row_pass(int16_t *wide, uint8_t *narrow, const int16_t *src, intptr_t step,
+                            const int16_t *d, int n, const struct lanes *l)
 {
-    vec_i16 lanes;
-    memcpy(&lanes, LANE_NUMBER, sizeof lanes);
-    int width = 1 << width_log2;
-    for (int c = 0; c < n; c++)
-        INTERPOLATE(dst + c * width, src + c * width, step, d[c], d[c + 1], width_log2);
-}
-
-/* The pad at one side of a row, displaced like the row's end. */
-static void beside(uint8_t *dst, const uint8_t *src, int step, int16_t d, int width_log2)
-{
-    const int16_t same[PAD_CELLS + 1] = {d, d, d, d};
-
-    if (d == 0)
-        memcpy(dst, src, (size_t)PAD_CELLS << width_log2);
-    else
-        row_pass(dst, src, step, same, PAD_CELLS, width_log2);
+    vec_i16 number;
+    memcpy(&number, l->number, sizeof number);
+    for (int c = 0; c < n; c++, src += LANES) {
+        int d0 = d[c], d1 = d[c + 1];
+        int lo = (d0 < d1 ? d0 : d1) >> 7, hi = (d0 > d1 ? d0 : d1) >> 7;
+        const int16_t *tap = src + lo * step;
+        vec_i16 in, out;
+        memcpy(&in, tap, sizeof in);
+        if ((d0 | d1) == 0) {
+            out = in;
+        } else {
+            vec_i16 at = number * (int16_t)(d1 - d0);
+            at = (at >> l->width_log2) + (int16_t)(d0 - lo * AC_CHAR_ONE);
+            if (lo == hi) {
+                memcpy(&out, tap + step, sizeof out);
+                out = ((out - in) * at + ((in << 7) + AC_CHAR_ONE / 2)) >> 7;
+            } else {
+                out = (at ^ at) + AC_CHAR_ONE / 2;
+                for (int k = lo;;) {
+                    vec_i16 far = at < 0;
+                    far = (at ^ far) - far;
+                    vec_i16 weight = AC_CHAR_ONE - far;
+                    weight &= weight > 0;
+                    out += weight * in;
+                    if (k++ > hi)
+                        break;
+                    at -= AC_CHAR_ONE;
+                    tap += step;
+                    memcpy(&in, tap, sizeof in);
+                }
+                out >>= 7;
+            }
+        }
+        if (narrow) {
+            vec_u8 bytes = __builtin_convertvector(out, vec_u8);
+            memcpy(narrow + c * LANES, &bytes, sizeof bytes);
+        } else {
+            memcpy(wide + c * LANES, &out, sizeof out);
+        }
+    }
 }
 
 /* The displacements of one row, t of 1 << cell_log2 rows from the nodes a to the nodes b. */
@@ -85,45 +85,93 @@ CLONES static void lerp_nodes(int16_t *restrict out, const int16_t *restrict a, 
         out[i] = (int16_t)((a[i] * (1 << cell_log2) + (b[i] - a[i]) * t) >> (cell_log2 + shift));
 }
 
-/* One row of one plane: first to end are the moving cells, displaced by dx and dy at their nodes. */
-static void warp_row(uint8_t *out, const uint8_t *in, int step, int width, int first, int end,
-                     const int16_t *dx, const int16_t *dy, int cell_log2)
+CLONES static void part(uint8_t *restrict u, uint8_t *restrict v, const uint8_t *restrict pairs, int n)
 {
-    uint8_t buffer[AC_CHAR_MAX_SIDE + 4 * AC_CHAR_PAD + 2 * LANES], line[AC_CHAR_MAX_SIDE + 2 * LANES];
-    uint8_t *mid = buffer + 2 * AC_CHAR_PAD;
-    int n = end - first, x0 = first << cell_log2, x1 = end << cell_log2, pad = PAD_CELLS << cell_log2;
-
-    beside(mid + x0 - pad, in + x0 - pad, step, dy[0], cell_log2);
-    row_pass(mid + x0, in + x0, step, dy, n, cell_log2);
-    beside(mid + x1, in + x1, step, dy[n], cell_log2);
-    row_pass(line, mid + x0, 1, dx, n, cell_log2);
-    x1 = x1 < width ? x1 : width;
-    memcpy(out, in, (size_t)x0);
-    memcpy(out + x0, line, (size_t)(x1 - x0));
-    memcpy(out + x1, in + x1, (size_t)(width - x1));
+    for (int i = 0; i < n; i++) {
+        u[i] = pairs[2 * i];
+        v[i] = pairs[2 * i + 1];
+    }
 }
 
-void ac_char_warp(const struct ac_char_plane *planes, int n, int width, int height,
-                  const struct ac_char_grid *grid, int shift)
+static void fill(int16_t *d, int first, int end, int16_t v)
 {
-    int16_t dx[MAX_NODES], dy[MAX_NODES];
-    int cell_log2 = 4 - shift;
+    for (int i = first; i < end; i++)
+        d[i] = v;
+}
+
+/* The displacements at the nodes of row y from `first` to before `end`; those beyond the picture's sides are
+ * the sides'. */
+static void row_nodes(int16_t *out, const int16_t *nodes, int cols, int y, int first, int end,
+                      const struct lanes *l)
+{
+    int from = first > 0 ? first : 0, to = end < cols ? end : cols;
+    const int16_t *a = nodes + (y >> l->width_log2) * cols + from;
+
+    lerp_nodes(out + from - first, a, a + cols, to - from, y & ((1 << l->width_log2) - 1), l->width_log2,
+               4 - l->width_log2);
+    fill(out, 0, from - first, out[from - first]);
+    fill(out, to - first, end - first, out[to - first - 1]);
+}
+
+/* Row y of the cells from first to before end, as bytes into line. */
+static void warp_row(uint8_t *line, const struct ac_char_source *src, const struct ac_char_grid *grid, int y,
+                     int first, int end, const struct lanes *l)
+{
+    int16_t mid[(MAX_NODES + 2 * PAD_CELLS) * LANES], d[MAX_NODES + 2 * PAD_CELLS];
+    int n = end - first, from = first - PAD_CELLS;
+    const int16_t *in = src->pixels + (intptr_t)y * src->stride + from * LANES;
+
+    row_nodes(d, grid->dy, grid->cols, y, from, end + PAD_CELLS + 1, l);
+    row_pass(mid, NULL, in, src->stride, d, n + 2 * PAD_CELLS, l);
+    row_nodes(d, grid->dx, grid->cols, y, first, end + 1, l);
+    row_pass(NULL, line, mid + PAD_CELLS * LANES, l->pixel, d, n, l);
+}
+
+/* What the cells from x0 to before x1 leave of a row. */
+static void copy_rest(const struct ac_char_plane *p, int y, int width, int x0, int x1)
+{
+    uint8_t *out = p->dst + (intptr_t)y * p->dst_stride;
+    const uint8_t *in = p->still + (intptr_t)y * p->still_stride;
+
+    if (x0 > 0)
+        memcpy(out, in, (size_t)x0);
+    if (x1 < width)
+        memcpy(out + x1, in + x1, (size_t)(width - x1));
+}
+
+void ac_char_warp_luma(const struct ac_char_plane *p, const struct ac_char_source *src, int width, int height,
+                       const struct ac_char_grid *grid)
+{
+    uint8_t line[AC_CHAR_MAX_SIDE];
 
     for (int y = 0; y < height; y++) {
-        int r = y >> cell_log2, first = grid->first[r], end = grid->end[r];
-        if (first < end) {
-            const int16_t *ax = grid->dx + r * grid->cols + first, *ay = grid->dy + r * grid->cols + first;
-            int t = y & ((1 << cell_log2) - 1);
-            lerp_nodes(dx, ax, ax + grid->cols, end - first + 1, t, cell_log2, shift);
-            lerp_nodes(dy, ay, ay + grid->cols, end - first + 1, t, cell_log2, shift);
-        }
-        for (int p = 0; p < n; p++) {
-            uint8_t *out = planes[p].dst + (intptr_t)y * planes[p].dst_stride;
-            const uint8_t *in = planes[p].src + (intptr_t)y * planes[p].src_stride;
-            if (first < end)
-                warp_row(out, in, planes[p].src_stride, width, first, end, dx, dy, cell_log2);
-            else
-                memcpy(out, in, (size_t)width);
-        }
+        int r = y / AC_CHAR_CELL, x0 = grid->first[r] * AC_CHAR_CELL, x1 = grid->end[r] * AC_CHAR_CELL;
+        if (x0 < x1)
+            warp_row(line, src, grid, y, grid->first[r], grid->end[r], &LUMA);
+        else
+            x0 = x1 = 0;
+        x1 = x1 < width ? x1 : width;
+        memcpy(p->dst + (intptr_t)y * p->dst_stride + x0, line, (size_t)(x1 - x0));
+        copy_rest(p, y, width, x0, x1);
+    }
+}
+
+void ac_char_warp_chroma(const struct ac_char_plane p[2], const struct ac_char_source *src, int width,
+                         int height, const struct ac_char_grid *grid)
+{
+    const int cell = AC_CHAR_CELL / 2;
+    uint8_t line[AC_CHAR_MAX_SIDE];
+
+    for (int y = 0; y < height; y++) {
+        int r = y / cell, x0 = grid->first[r] * cell, x1 = grid->end[r] * cell;
+        if (x0 < x1)
+            warp_row(line, src, grid, y, grid->first[r], grid->end[r], &CHROMA);
+        else
+            x0 = x1 = 0;
+        x1 = x1 < width ? x1 : width;
+        part(p[0].dst + (intptr_t)y * p[0].dst_stride + x0, p[1].dst + (intptr_t)y * p[1].dst_stride + x0,
+             line, x1 - x0);
+        copy_rest(&p[0], y, width, x0, x1);
+        copy_rest(&p[1], y, width, x0, x1);
     }
 }

@@ -1,7 +1,7 @@
 /*
  * Warping the still picture: every output pixel is taken from the source at its own place plus a small,
  * smooth displacement. The displacements are given at the nodes of a coarse grid (a node every AC_CHAR_CELL
- * pixels) and are linear between nodes. Cells outside of the moving area are plain copies, bit for bit.
+ * pixels) and are linear between nodes. Cells that are not to be warped are plain copies, bit for bit.
  *
  * A plane is done in two passes a row, first along columns, then along rows, each a linear interpolation with
  * its own weight a pixel; both passes load whole vectors (no gathers), since neighbours have nearly the same
@@ -24,19 +24,29 @@ enum {
 struct ac_char_grid {
     int cols, rows;
     const int16_t *dx, *dy;
-    /* moving cells of each row of cells: from first[r] to before end[r]; others are copied */
+    /* cells that are warped in each row of cells: from first[r] to before end[r]; the rest is copied */
     const int16_t *first, *end;
+};
+
+/*
+ * What is warped, 0…255 in 16 bits each, which saves widening them at every reading. The pixel that belongs
+ * to dst[0]; AC_CHAR_PAD (chroma: half of it) valid ones beyond each side. Chroma: u, v, u, v …
+ */
+struct ac_char_source {
+    const int16_t *pixels;
+    int stride; /* in values */
 };
 
 struct ac_char_plane {
     uint8_t *dst;
-    const uint8_t
-        *src; /* the pixel that belongs to dst[0]; AC_CHAR_PAD (>> shift) valid ones beyond each side */
-    int dst_stride, src_stride;
+    const uint8_t *still; /* what is copied where nothing is warped */
+    int dst_stride, still_stride;
 };
 
-/* n planes of width × height pixels each. shift: 0 luma, 1 chroma (half the cells, half the displacement). */
-void ac_char_warp(const struct ac_char_plane *planes, int n, int width, int height,
-                  const struct ac_char_grid *grid, int shift);
+/* width × height are the plane's: chroma has half the picture's, half the cells, half the displacement. */
+void ac_char_warp_luma(const struct ac_char_plane *plane, const struct ac_char_source *src, int width,
+                       int height, const struct ac_char_grid *grid);
+void ac_char_warp_chroma(const struct ac_char_plane planes[2], const struct ac_char_source *src, int width,
+                         int height, const struct ac_char_grid *grid);
 
 #endif

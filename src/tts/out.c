@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAD_US = 30000, STEP_US = 20000, FIRST_PIECE_MS = 80, PIECE_MS = 200 };
+enum { LEAD_US = 30000, STEP_US = 20000 };
+/* Until a first fragment can be made (five pictures' sound and what the sound coder holds back) pieces are
+ * small, so that it does not wait for sound it does not need. */
+enum { EARLY_MS = 320, EARLY_PIECE_MS = 80, PIECE_MS = 200 };
 
 struct ac_phone *ac_phones_add(struct ac_phones *list)
 {
@@ -42,6 +45,13 @@ static int64_t to_samples(int64_t us, int rate_hz)
 static int32_t clamp_us(int64_t us, int64_t lo, int64_t hi)
 {
     return (int32_t)(us < lo ? lo : us > hi ? hi : us);
+}
+
+static size_t piece_samples(const struct ac_tts_out *o)
+{
+    bool early = o->next_sample < to_samples(EARLY_MS * 1000, o->rate_hz);
+
+    return (size_t)o->rate_hz * (early ? EARLY_PIECE_MS : PIECE_MS) / 1000;
 }
 
 /* Copies the phones and words into sentence time: what lies in [cut, cut + length) of the run. */
@@ -105,7 +115,7 @@ void ac_tts_out_begin_run(struct ac_tts_out *o, int rate_hz, const struct ac_pho
     o->skip = to_samples(cut, rate_hz);
     o->left = to_samples(length, rate_hz);
     o->next_sample = to_samples(o->pos_us, rate_hz);
-    o->piece = (size_t)rate_hz * (o->any ? PIECE_MS : FIRST_PIECE_MS) / 1000;
+    o->piece = piece_samples(o);
     place(o, phones, words, cut, length);
     o->pos_us += length;
     if (length)
@@ -135,7 +145,7 @@ static int push_piece(struct ac_tts_out *o, bool last)
     o->n_buf = o->cap_buf = 0;
     o->phones = (struct ac_phones){0};
     o->words = (struct ac_words){0};
-    o->piece = (size_t)o->rate_hz * PIECE_MS / 1000;
+    o->piece = piece_samples(o);
     o->any = true;
     return o->sink->push(o->sink, f);
 }

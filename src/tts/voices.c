@@ -128,16 +128,22 @@ static const char *espeak_code(const char *tag)
     return NULL;
 }
 
-/* Listed by eSpeak NG, but not something to offer: no reading of its script, or a made-up language. */
+/* False where eSpeak NG lists a language, but says nothing of text in its own script. */
+static bool reads(const char *code)
+{
+    return strcmp(code, "th") != 0 && strcmp(code, "chr-US-Qaaa-x-west") != 0;
+}
+
+/* Listed by eSpeak NG, but not something to offer: not read, offered otherwise, or a made-up language. */
 static bool is_offered(const char *code)
 {
     static const char *const not [] = {
-        "th", "cmn", "cmn-latn-pinyin", "fa-latn", "piqd", "py", "qdb", "qya", "sjn", "jbo", "lfn"};
+        "cmn", "cmn-latn-pinyin", "fa-latn", "piqd", "py", "qdb", "qya", "sjn", "jbo", "lfn"};
 
     for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
         if (!strcmp(code, not [i]))
             return false;
-    return true;
+    return reads(code);
 }
 
 /* Equal first parts: "en-us" and "en-gb", "cmn-latn-pinyin" and "cmn". */
@@ -212,7 +218,7 @@ int ac_tts_voice_for(struct ac_tts_voice *v, const char *id, const char *lang, e
     if (!tag)
         return ac_env_fail(env, AC_ENOTSUP,
                            "the script of the text does not tell its language: set the language");
-    if (!code || !strcmp(code, "th"))
+    if (!code || !reads(code))
         return ac_env_fail(env, AC_ENOTSUP,
                            "eSpeak NG cannot read '%s': configure another speech engine in tts.use", tag);
     if (!strcmp(code, "ja") && script == AC_SCRIPT_HAN)

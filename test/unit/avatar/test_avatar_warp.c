@@ -16,6 +16,10 @@ enum {
 
 static uint8_t plane[(H + 2 * AC_CHAR_PAD) * STRIDE];
 static uint8_t *const SRC = plane + AC_CHAR_PAD * STRIDE + AC_CHAR_PAD;
+/* the same as the warp wants it; the second of a pair is the first's negative */
+static int16_t wide[(H + 2 * AC_CHAR_PAD) * STRIDE + 32], pairs[2 * ((H + 2 * AC_CHAR_PAD) * STRIDE + 32)];
+static const struct ac_char_source WIDE = {wide + AC_CHAR_PAD * STRIDE + AC_CHAR_PAD, STRIDE};
+static const struct ac_char_source PAIRS = {pairs + 2 * (AC_CHAR_PAD * STRIDE + AC_CHAR_PAD), 2 * STRIDE};
 static int16_t dx[COLS * ROWS], dy[COLS * ROWS], first[ROWS], end[ROWS];
 static const struct ac_char_grid GRID = {COLS, ROWS, dx, dy, first, end};
 
@@ -24,6 +28,10 @@ static void fill(void)
     for (int y = -AC_CHAR_PAD; y < H + AC_CHAR_PAD; y++)
         for (int x = -AC_CHAR_PAD; x < W + AC_CHAR_PAD; x++)
             SRC[y * STRIDE + x] = (uint8_t)(128 + 60 * sin(x * 0.11) + 50 * cos(y * 0.13 + x * 0.02));
+    for (size_t i = 0; i < sizeof plane; i++) {
+        wide[i] = pairs[2 * i] = plane[i];
+        pairs[2 * i + 1] = (int16_t)(255 - plane[i]);
+    }
     for (int j = 0; j < ROWS; j++) {
         first[j] = 0;
         end[j] = COLS - 1;
@@ -54,7 +62,7 @@ static void test_against_bilinear(void **state)
         double shift_x, shift_y, turn, wave; /* pixels; radians; pixels */
     } CASES[] = {{0.5, 0, 0, 0},   {0, 0.5, 0, 0},        {-3.25, 2.75, 0, 0}, {0, 0, 0.03, 0},
                  {0, 0, -0.03, 3}, {7.3, -11.9, 0.02, 2}, {-20, 20, 0.0, 4},   {38, -38, 0, 0}};
-    static uint8_t out[H * W];
+    static uint8_t out[H * W], second[H * W];
     (void)state;
     fill();
     for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
@@ -69,8 +77,13 @@ static void test_against_bilinear(void **state)
             }
         for (int shift = 0; shift < 2; shift++) {
             int w = W >> shift, h = H >> shift, s = 1 << shift;
-            struct ac_char_plane planes[] = {{out, SRC, w, STRIDE}};
-            ac_char_warp(planes, 1, w, h, &GRID, shift);
+            const struct ac_char_plane planes[] = {{out, SRC, w, STRIDE}, {second, SRC, w, STRIDE}};
+            if (shift)
+                ac_char_warp_chroma(planes, &PAIRS, w, h, &GRID);
+            else
+                ac_char_warp_luma(planes, &WIDE, w, h, &GRID);
+            for (int i = 0; shift && i < w * h; i++)
+                assert_true(abs(second[i] - (255 - out[i])) <= 2);
             double worst = 0;
             for (int y = 0; y < h; y++)
                 for (int x = 0; x < w; x++) {
@@ -92,7 +105,7 @@ static void test_still_cells_are_copies(void **state)
     fill();
     for (int i = 0; i < COLS * ROWS; i++)
         dx[i] = dy[i] = 0;
-    ac_char_warp(planes, 1, W, H, &GRID, 0);
+    ac_char_warp_luma(planes, &WIDE, W, H, &GRID);
     for (int y = 0; y < H; y++)
         assert_memory_equal(out + y * W, SRC + y * STRIDE, W);
     for (int i = 0; i < COLS * ROWS; i++)
@@ -101,7 +114,7 @@ static void test_still_cells_are_copies(void **state)
         first[j] = j < 4 ? 3 : 2;
         end[j] = j < 4 ? 3 : 5;
     }
-    ac_char_warp(planes, 1, W, H, &GRID, 0);
+    ac_char_warp_luma(planes, &WIDE, W, H, &GRID);
     for (int y = 0; y < H; y++) {
         int from = y < 4 * AC_CHAR_CELL ? W : 2 * AC_CHAR_CELL;
         assert_memory_equal(out + y * W, SRC + y * STRIDE, (size_t)from);

@@ -171,6 +171,7 @@ static void test_refusals(void **state)
         const char *says;
     } cases[] = {
         {"สวัสดี", {0}, AC_ENOTSUP, "'th'"},
+        {"ᏣᎳᎩ", {.lang = "chr"}, AC_ENOTSUP, "'chr'"},
         {"日本語です", {.lang = "ja"}, AC_ENOTSUP, "kanji"},
         {"日本語です", {0}, AC_ENOTSUP, "kanji"},
         {"ᚠᚢᚦ", {0}, AC_ENOTSUP, "set the language"},
@@ -309,8 +310,8 @@ static void test_every_phoneme(void **state)
         assert_true(!strcmp(v.gender[i], strchr(v.id[i], '+')[1] == 'm' ? "male" : "female"));
         /* some languages have no words for digits, so with them the language's name in itself */
         char text[300];
-        snprintf(text, sizeof text, "%s: 0 1 2 3 4 5 6 7 8 9",
-                 strcmp(v.lang[i], "ja") ? v.name[i] : "にほんご");
+        const char *name = strcmp(v.lang[i], "ja") ? v.name[i] : "にほんご";
+        snprintf(text, sizeof text, "%.*s: 0 1 2 3 4 5 6 7 8 9", (int)strcspn(name, "("), name);
         int err = engine_say(&e, text, &(struct wish){.lang = v.lang[i], .voice = v.id[i]}, &s);
         if (err)
             fail_msg("voice %s, '%s': %s, %s", v.id[i], text, ac_err_text(err), e.env.reason);
