@@ -1,6 +1,7 @@
 /*
- * bench_asr: what Whisper's parts cost for an utterance of a given length: spectrogram, encoder, reading
- * the start of the text, each further token. Prints JSON.
+ * bench_asr: what recognition costs for an utterance of a given length. Of Whisper, in parts: spectrogram,
+ * encoder, reading the start of the text, each further token; of SenseVoice (a folder with a model.int8.onnx)
+ * as a whole. Prints JSON.
  *
  *     bench_asr FOLDER [SECONDS [TOKENS [THREADS [ROUNDS]]]]
  *
@@ -16,6 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+extern const struct ac_handler_info ac_handler_asr_sensevoice;
 
 enum { PADDING_FRAMES = 100, MAX_SECONDS = 29 };
 
@@ -87,16 +91,84 @@ static int once(struct bench *b)
     return err;
 }
 
+static int whisper(struct bench *b, const char *folder, int rounds, int64_t *load_us)
+{
+    int64_t start_us = ac_now_us();
+    int err = ac_whisper_open(&b->whisper, folder, &b->env);
+
+    *load_us = ac_now_us() - start_us;
+    for (int i = 0; i < rounds && !err; i++)
+        err = once(b);
+    return err;
+}
+
+/* The options' defaults, with the folder as the model. */
+static void *make_config(const struct ac_handler_info *info, const char *folder)
+{
+    char *cfg = ac_zalloc(info->cfg_size);
+
+    for (const struct ac_option *o = info->options; o->type; o++) {
+        if (o->type == AC_OPT_INT)
+            *(int *)(void *)(cfg + o->offset) = atoi(o->def);
+        else if (o->type == AC_OPT_BOOL)
+            *(bool *)(cfg + o->offset) = strcmp(o->def, "true") == 0;
+        else
+            *(const char **)(void *)(cfg + o->offset) = strcmp(o->name, "model") ? o->def : folder;
+    }
+    return cfg;
+}
+
+static int ignore(struct ac_sink *sink, struct ac_frame *f)
+{
+    (void)sink;
+    ac_frame_unref(f);
+    return 0;
+}
+
+/* An engine as a whole, from the end of the sound to the text; *load_us: opening its model. */
+static int whole(struct bench *b, const struct ac_handler_info *info, const char *folder, int rounds,
+                 int64_t *load_us)
+{
+    void *cfg = make_config(info, folder), *model = ac_zalloc(info->model_size),
+         *inst = ac_zalloc(info->inst_size);
+    struct ac_frame *f = ac_frame_new(AC_FRAME_AUDIO);
+    struct ac_sink sink = {ignore};
+    int64_t start_us = ac_now_us();
+
+    f->audio.pcm = b->pcm;
+    f->audio.n_samples = b->n;
+    b->pcm = NULL;
+    int err = info->model_open(model, cfg, &b->env);
+    *load_us = ac_now_us() - start_us;
+    err = err ? err : info->open(inst, model, cfg, &b->env);
+    for (int i = 0; i < rounds && !err; i++) {
+        err = info->process(inst, f, &sink, NULL);
+        struct clock at = now();
+        err = err ? err : info->process(inst, NULL, &sink, NULL);
+        lap(b, TOTAL, &at);
+    }
+    info->close(inst);
+    info->model_close(model);
+    ac_frame_unref(f);
+    free(inst);
+    free(model);
+    free(cfg);
+    return err;
+}
+
 static void report(struct bench *b, const char *folder, double seconds, int64_t load_us)
 {
     json_t *o = json_pack("{s:s, s:f, s:i, s:i, s:f, s:i}", "model", folder, "seconds", seconds, "tokens",
                           (int)b->tokens, "threads", b->env.threads, "load_ms", (double)load_us / 1000,
                           "rss_mb", (int)(ac_rss_bytes() >> 20));
 
-    for (int i = 0; i < N_PARTS; i++)
+    for (int i = 0; i < N_PARTS; i++) {
+        if (b->wall_ms[i].n == 0)
+            continue;
         json_object_set_new(o, parts[i],
                             json_pack("{s:o, s:o}", "wall_ms", ac_samples_json(&b->wall_ms[i]), "cpu_ms",
                                       ac_samples_json(&b->cpu_ms[i])));
+    }
     json_dumpf(o, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(5));
     putchar('\n');
     json_decref(o);
@@ -120,11 +192,11 @@ int main(int argc, char **argv)
     b.pcm = ac_alloc(b.n * sizeof *b.pcm);
     for (size_t i = 0; i < b.n; i++)
         b.pcm[i] = (int16_t)(i * 7919 % 4001 - 2000);
-    int64_t start_us = ac_now_us();
-    int err = ac_whisper_open(&b.whisper, argv[1], &b.env);
-    int64_t load_us = ac_now_us() - start_us;
-    for (int i = 0; i < rounds && !err; i++)
-        err = once(&b);
+    int64_t load_us;
+    char *sensevoice = ac_asprintf("%s/model.int8.onnx", argv[1]);
+    int err = access(sensevoice, F_OK) == 0 ? whole(&b, &ac_handler_asr_sensevoice, argv[1], rounds, &load_us)
+                                            : whisper(&b, argv[1], rounds, &load_us);
+    free(sensevoice);
     if (err)
         fprintf(stderr, "bench_asr: %s\n", b.env.reason);
     else

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Makes Whisper models of true size with random weights, to measure speed with (bench/bench_asr.c).
+"""Makes models of true size with random weights, to measure speed with (bench/bench_asr.c).
 
-    tools/asr_bench_models.py tiny|base|small FOLDER      (needs Debian's python3-onnx; 100 to 400 MB)
+    tools/asr_bench_models.py tiny|base|small|sensevoice FOLDER      (needs Debian's python3-onnx; 100 to 400 MB)
 
-Matrices, types and interface are those of the k2-fsa int8 exports: every product with a constant right-hand
+Matrices, types and interface are those of the k2-fsa int8 exports of Whisper and SenseVoice-Small: every product with a constant right-hand
 matrix is quantised dynamically (DynamicQuantizeLinear, MatMulInteger), attention, convolutions and the product
 with the embedding, whose matrix stands on the left, stay in float32. The caches are put together by Concat
 where the exporter writes ScatterND. What such a model says means nothing; how long it takes does not depend on
@@ -26,8 +26,8 @@ rng = np.random.default_rng(1)
 
 
 class Net:
-    def __init__(self, state, heads):
-        self.state, self.heads = state, heads
+    def __init__(self, state, heads, weight=np.int8):
+        self.state, self.heads, self.weight = state, heads, weight  # weight: the type of quantised matrices
         self.nodes, self.constants, self.count, self.scales = [], [], 0, {}
 
     def const(self, value):
@@ -57,17 +57,19 @@ class Net:
         if x not in self.scales:
             self.scales[x] = self("DynamicQuantizeLinear", x, n_out=3)
         quantized, scale, zero = self.scales[x]
-        matrix = self.const(rng.integers(-127, 127, (n_in, n_out), dtype=np.int8))
-        y = self.cast(self("MatMulInteger", quantized, matrix, zero, self.const(np.int8(0))))
+        middle = 128 if self.weight == np.uint8 else 0
+        matrix = self.const((rng.integers(-127, 127, (n_in, n_out)) + middle).astype(self.weight))
+        y = self.cast(self("MatMulInteger", quantized, matrix, zero, self.const(self.weight(middle))))
         y = self("Mul", y, self("Mul", scale, self.const(np.float32(1 / 127 / np.sqrt(n_in)))))
         return self("Add", self.weights(n_out), y) if bias else y
 
-    def norm(self, x):
+    def norm(self, x, width=None):
+        width = width or self.state
         diff = self("Sub", x, self("ReduceMean", x, axes=[-1]))
         var = self("ReduceMean", self("Pow", diff, self.const(np.float32(2))), axes=[-1])
         y = self("Div", diff, self("Sqrt", self("Add", var, self.const(np.float32(1e-5)))))
-        ones = self.const(np.ones(self.state, dtype=np.float32))
-        return self("Add", self("Mul", y, ones), self.weights(self.state))
+        ones = self.const(np.ones(width, dtype=np.float32))
+        return self("Add", self("Mul", y, ones), self.weights(width))
 
     def gelu(self, x):
         erf = self("Erf", self("Div", x, self.const(np.float32(np.sqrt(2)))))
@@ -164,11 +166,56 @@ def decoder(path, state, layers, heads):
             ("out_n_layer_self_v_cache", T.FLOAT, cache)], {})
 
 
+def sanm(g, x, n_in):
+    """A layer of SenseVoice's encoder: attention with a memory (a convolution over the values), then two matrices."""
+    state, qkv = g.state, g.linear(g.norm(x, n_in), n_in, 3 * g.state)
+    q, k, v = (g("Slice", qkv, g.ints(i * state), g.ints((i + 1) * state), g.ints(2)) for i in range(3))
+    memory = g("Conv", g("Transpose", v, perm=[0, 2, 1]), g.weights(state, 1, 11), pads=[5, 5], group=state,
+               kernel_shape=[11])
+    memory = g("Add", g("Transpose", memory, perm=[0, 2, 1]), v)
+    y = g("Add", g.project(g.attend(q, k, v)), memory)
+    x = g("Add", x, y) if n_in == state else y
+    y = g("Relu", g.linear(g.norm(x), state, 2048))
+    return g("Add", x, g.linear(y, 2048, state))
+
+
+def sensevoice(folder):
+    g, dim, vocab = Net(512, 4, np.uint8), 560, 25055
+    embedding = g.weights(16, dim)
+    tags = [g("Unsqueeze", g("Gather", embedding, name), g.ints(1)) for name in ("language", "text_norm")]
+    events = g.weights(1, 2, dim)
+    x = g("Concat", tags[0], events, tags[1], "x", axis=1)
+    length = g.cast(g("Unsqueeze", "x_length", g.ints(1)))
+    x = g("Add", x, g("Unsqueeze", g("Mul", length, g.const(np.float32(0))), g.ints(2)))  # the masks' place
+    x = sanm(g, x, dim)
+    for _ in range(49):
+        x = sanm(g, x, 512)
+    x = g.norm(x)
+    for _ in range(20):
+        x = sanm(g, x, 512)
+    g("Identity", g.linear(g.norm(x), 512, vocab), to="logits")
+    numbers = ",".join(["0.1"] * dim)
+    metadata = {
+        "lfr_window_size": 7, "lfr_window_shift": 6, "normalize_samples": 0, "neg_mean": numbers, "inv_stddev": numbers,
+        "vocab_size": vocab, "with_itn": 14, "without_itn": 15, "lang_auto": 0, "lang_zh": 3, "lang_en": 4,
+        "lang_yue": 7, "lang_ja": 11, "lang_ko": 12,
+    }
+    g.save(os.path.join(folder, "model.int8.onnx"),
+           [("x", T.FLOAT, ["N", "T", dim]), ("x_length", T.INT32, ["N"]), ("language", T.INT32, ["N"]),
+            ("text_norm", T.INT32, ["N"])], [("logits", T.FLOAT, ["N", "T4", vocab])], metadata)
+    with open(os.path.join(folder, "tokens.txt"), "w", encoding="ascii") as f:
+        for i in range(vocab):
+            f.write(f"p{i} {i}\n")
+
+
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in SIZES:
+    if len(sys.argv) != 3 or sys.argv[1] not in [*SIZES, "sensevoice"]:
         sys.exit(__doc__)
     name, folder = sys.argv[1:]
     os.makedirs(folder, exist_ok=True)
+    if name == "sensevoice":
+        sensevoice(folder)
+        return
     encoder(os.path.join(folder, f"{name}-encoder.int8.onnx"), *SIZES[name])
     decoder(os.path.join(folder, f"{name}-decoder.int8.onnx"), *SIZES[name])
     with open(os.path.join(folder, f"{name}-tokens.txt"), "w", encoding="ascii") as f:

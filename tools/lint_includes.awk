@@ -6,12 +6,13 @@ BEGIN {
     may["base"] = "avatarchat"
     may["media"] = "avatarchat base"
     may["infer"] = "avatarchat base"
+    may["net"] = "avatarchat base"
     may["core"] = "avatarchat base media"
     n = split("vad asr llm tts lipsync avatar", stages, " ")
     for (i = 1; i <= n; i++)
-        may[stages[i]] = "avatarchat base media infer"
+        may[stages[i]] = "avatarchat base media infer net"
     may["server"] = "avatarchat base media core"
-    may["cli"] = "avatarchat base media infer core server"
+    may["cli"] = "avatarchat base media infer net core server"
 }
 
 function bad(text) {

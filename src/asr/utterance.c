@@ -9,13 +9,14 @@
 enum {
     HUSH = AC_LISTEN_RATE_HZ / 10,     /* samples of the quietest place that is looked for */
     CUT_RANGE = 5 * AC_LISTEN_RATE_HZ, /* at most so far before the end */
+    GROW = 4 * AC_LISTEN_RATE_HZ,      /* not twice as much: every session holds one */
     MAX_TEXT_BYTES = 1 << 20,
 };
 
 static int add_pcm(struct ac_utterance *u, const int16_t *pcm, size_t n)
 {
     if (u->n + n > u->cap) {
-        size_t cap = 2 * (u->n + n) + AC_LISTEN_RATE_HZ;
+        size_t cap = u->n + n + GROW;
         int16_t *more = realloc(u->pcm, cap * sizeof *more);
         if (!more)
             return AC_ENOMEM;

@@ -157,7 +157,7 @@ int ac_whisper_open(struct ac_whisper *w, const char *name, struct ac_env *env)
     err = err ? err : ac_asr_find_file(&decoder, folder, "*decoder.int8.onnx", "*decoder.onnx", remedy, env);
     err = err ? err : ac_asr_find_file(&tokens, folder, "*tokens.txt", NULL, remedy, env);
     err = err ? err : ac_infer_open(&w->encoder, encoder, remedy, 0, env);
-    err = err ? err : ac_infer_open(&w->decoder, decoder, remedy, 0, env);
+    err = err ? err : ac_infer_open(&w->decoder, decoder, remedy, AC_INFER_STEPS, env);
     err = err ? err : read_spec(w, env);
     err = err ? err : check(w, env);
     err = err ? err : ac_tokens_open(&w->tokens, tokens, AC_TOKENS_BASE64, w->spec.n_vocab, remedy, env);

@@ -14,7 +14,9 @@ struct command {
 static const struct command commands[] = {
     {"serve", ac_cli_serve, "Serve the chat page: open it in a browser and talk"},
     {"say", ac_cli_say, "Text in, a video of the person who says it out"},
+    {"transcribe", ac_cli_transcribe, "Write down what is said in a sound file"},
     {"vad", ac_cli_vad, "Find where somebody speaks in a sound file"},
+    {"models", ac_cli_models, "List, fetch and check bigger models"},
     {"doctor", ac_cli_doctor, "Show what is installed, which engines are used, how fast this machine is"},
     {"bench", ac_cli_bench, "Measure the stages, as JSON"},
     {"config", ac_cli_config, "Print the sample configuration or the reference of all options"},
@@ -26,7 +28,7 @@ static void usage(FILE *out)
     fprintf(out, "usage: avatar-chat COMMAND [options]\n\n"
                  "A talking person who answers questions, on a plain CPU.\n\ncommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].help);
+        fprintf(out, "  %-10s  %s\n", commands[i].name, commands[i].help);
     fprintf(out, "\n'avatar-chat COMMAND --help' tells more. 'avatar-chat --version' prints the version.\n"
                  "Exit status: 0 done, 1 failed, 2 wrong usage or configuration.\n");
 }

@@ -25,10 +25,12 @@ struct ac_server_config {
     int max_message_kb; /* one WebSocket message from a client */
     int max_text_chars; /* characters of one question or `say` */
     int max_messages_per_s;
+    int max_audio_messages_per_s; /* binary ones */
     int max_sessions;
     int idle_timeout_s;           /* a connection without any message */
     int out_soft_kb, out_hard_kb; /* bytes waiting for a slow reader: warn, then close (1013) */
     int workers;                  /* 0 = one a core */
+    int model_idle_s;             /* 0 = models stay open */
 };
 struct ac_log_config {
     int level;  /* index of: error, warn, info, debug */
@@ -58,7 +60,8 @@ struct ac_listen_config {
     int speech_ms, pause_ms, silence_ms;
     int preroll_ms;
     int max_utterance_s;
-    bool barge_in; /* speech interrupts the avatar */
+    bool think_ahead; /* the answer is begun on trial at "silence?" */
+    bool barge_in;    /* speech interrupts the avatar */
     int barge_in_ms;
     int stall_ms; /* a microphone that sends nothing for so long ends the utterance */
     int queue_ms; /* sound that may wait to be listened to */

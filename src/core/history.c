@@ -70,16 +70,24 @@ size_t ac_history_count(const struct ac_history *h)
     return h->n;
 }
 
-struct ac_frame *ac_history_chat(const struct ac_history *h, const char *lang)
+struct ac_frame *ac_history_ask(const struct ac_history *h, const char *lang, const char *question)
 {
     struct ac_frame *f = ac_frame_new(AC_FRAME_CHAT);
 
     snprintf(f->chat.lang, sizeof f->chat.lang, "%s", lang ? lang : "");
-    f->chat.messages = ac_realloc_array(NULL, h->n ? h->n : 1, sizeof *f->chat.messages);
+    f->chat.messages = ac_realloc_array(NULL, h->n + 1, sizeof *f->chat.messages);
     for (size_t i = 0; i < h->n; i++)
         f->chat.messages[f->chat.n_messages++] = (struct ac_message){.role = ac_strdup(h->messages[i].role),
                                                                      .text = ac_strdup(h->messages[i].text)};
+    if (question)
+        f->chat.messages[f->chat.n_messages++] =
+            (struct ac_message){.role = ac_strdup("user"), .text = ac_strdup(question)};
     return f;
+}
+
+struct ac_frame *ac_history_chat(const struct ac_history *h, const char *lang)
+{
+    return ac_history_ask(h, lang, NULL);
 }
 
 void ac_heard_add(struct ac_heard *h, int64_t start_us, const char *text)

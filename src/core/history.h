@@ -23,6 +23,9 @@ size_t ac_history_count(const struct ac_history *h);
 /* A CHAT frame with everything so far. lang: as in ac_chat. */
 struct ac_frame *ac_history_chat(const struct ac_history *h, const char *lang);
 
+/* The same with one question more, which is not added. */
+struct ac_frame *ac_history_ask(const struct ac_history *h, const char *lang, const char *question);
+
 /* The sentences of an answer with the media time at which each begins. */
 struct ac_heard {
     struct heard_sentence {

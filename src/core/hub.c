@@ -5,12 +5,29 @@
  */
 #include "core/session_private.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
+
+static int64_t model_idle_us(const struct ac_hub *hub)
+{
+    return ac_config_server(hub->cfg)->model_idle_s * INT64_C(1000000);
+}
+
+/* Closes models that have been idle for long, again and again as long as the strand takes it. */
+static void close_idle_models(void *arg)
+{
+    struct ac_hub *hub = arg;
+
+    if (ac_models_trim(hub->models, model_idle_us(hub)))
+        malloc_trim(0); /* what is freed is scattered; the system gets it back only when asked to take it */
+    ac_strand_post(hub->keeper, ac_now_us() + model_idle_us(hub) / 4, 0, close_idle_models, hub);
+}
 
 int ac_hub_new(struct ac_hub **out, const struct ac_config *cfg)
 {
@@ -28,6 +45,9 @@ int ac_hub_new(struct ac_hub **out, const struct ac_config *cfg)
     hub->models = ac_models_new(cfg);
     hub->cancel = ac_cancel_new(NULL);
     hub->probe = ac_strand_new(hub->pool, "probe", true);
+    hub->keeper = ac_strand_new(hub->pool, "keeper", true);
+    if (model_idle_us(hub))
+        ac_strand_post(hub->keeper, ac_now_us() + model_idle_us(hub) / 4, 0, close_idle_models, hub);
     pthread_mutex_init(&hub->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -55,6 +75,7 @@ void ac_hub_free(struct ac_hub *hub, int grace_ms)
     size_t left = hub->sessions;
     pthread_mutex_unlock(&hub->lock);
     ac_strand_free(hub->probe, NULL, NULL);
+    ac_strand_free(hub->keeper, NULL, NULL);
     if (left || ac_pool_free(hub->pool, grace_ms)) {
         /* an engine that ignores its cancel token still runs in there: its memory must outlive it */
         ac_log_warn("hub", "left_running", AC_I("sessions", left));

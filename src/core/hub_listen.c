@@ -80,7 +80,7 @@ static void probe_task(void *arg)
     i.available = asr && vad;
     if (asr && !vad)
         snprintf(i.reason, sizeof i.reason, "%s", vad_reason);
-    ac_models_trim(hub->models);
+    ac_models_trim(hub->models, 0);
     ac_instance_close(asr);
     ac_instance_close(vad);
     ac_log_info("listen", i.available ? "available" : "unavailable", AC_S("vad", i.vad), AC_S("asr", i.asr),

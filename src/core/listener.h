@@ -58,6 +58,12 @@ struct ac_listener_sink {
     /* An utterance has begun, or has ended: its result follows. at_ms: on the clock of the stream. */
     void (*speech)(void *arg, uint32_t utterance, bool on, int64_t at_ms);
     void (*partial)(void *arg, uint32_t utterance, const char *text, const char *lang);
+    /*
+     * At "silence?": this will be the result if the utterance is over (endpoint_us is 0); and, if it was not:
+     * that was wrong. Neither comes for push to talk.
+     */
+    void (*guess)(void *arg, const struct ac_listened *l);
+    void (*unguess)(void *arg, uint32_t utterance);
     void (*result)(void *arg, const struct ac_listened *l);
     void (*error)(void *arg, int err, const char *reason);
     void (*degraded)(void *arg, enum ac_stage stage, const char *from, const char *to, const char *reason);

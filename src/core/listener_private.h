@@ -50,6 +50,7 @@ struct utterance {
     uint32_t number;
     bool by_voice; /* begun and ended by the end points, not by a button */
     bool ended, cut;
+    bool guessed; /* its result on trial was told */
     size_t samples;
     int64_t voice_end_us, endpoint_us;
 };

@@ -51,9 +51,9 @@ void utterance_open_recognizer(struct ac_listener *l)
 
 /* ---- results ---- */
 
-static void tell_result(struct ac_listener *l, const struct utterance *u, const struct ac_recognized *r)
+static struct ac_listened listened(const struct utterance *u, const struct ac_recognized *r)
 {
-    struct ac_listened out = {
+    return (struct ac_listened){
         .utterance = u->number,
         .transcript = r->frame ? &r->frame->transcript : NULL,
         .engine = r->engine ? r->engine : "",
@@ -63,6 +63,11 @@ static void tell_result(struct ac_listener *l, const struct utterance *u, const 
         .endpoint_us = u->endpoint_us,
         .final_us = r->at_us > u->endpoint_us ? r->at_us : u->endpoint_us,
     };
+}
+
+static void tell_result(struct ac_listener *l, const struct utterance *u, const struct ac_recognized *r)
+{
+    struct ac_listened out = listened(u, r);
 
     if (r->err)
         listener_tell_error(l, r->err, r->reason);
@@ -83,6 +88,38 @@ static void deliver_first(struct ac_listener *l, const struct ac_recognized *r)
     free(u);
 }
 
+/* At "silence?": tells what the recogniser has made on trial. */
+static void guess(struct ac_listener *l)
+{
+    struct utterance *u = l->open;
+    struct ac_recognized r;
+
+    if (!u || u->guessed || l->endpoint.state != AC_ENDPOINT_MAYBE_SILENCE || u != l->utterances ||
+        !ac_recognizer_take(l->recognizer, u->number, &r))
+        return;
+    u->guessed = true;
+    u->voice_end_us = l->voice_end_us;
+    if (r.frame) {
+        struct ac_listened out = listened(u, &r);
+        pthread_mutex_lock(&l->sink_lock);
+        if (!l->silenced)
+            l->sink.guess(l->sink.arg, &out);
+        pthread_mutex_unlock(&l->sink_lock);
+    }
+    ac_frame_unref(r.frame);
+}
+
+static void unguess(struct ac_listener *l)
+{
+    if (!l->open->guessed)
+        return;
+    l->open->guessed = false;
+    pthread_mutex_lock(&l->sink_lock);
+    if (!l->silenced)
+        l->sink.unguess(l->sink.arg, l->open->number);
+    pthread_mutex_unlock(&l->sink_lock);
+}
+
 void utterance_deliver(struct ac_listener *l)
 {
     struct ac_recognized r;
@@ -92,6 +129,7 @@ void utterance_deliver(struct ac_listener *l)
         deliver_first(l, &r);
         ac_frame_unref(r.frame);
     }
+    guess(l);
 }
 
 static void fail_first(struct ac_listener *l, int err, const char *reason)
@@ -242,6 +280,7 @@ void utterance_on_endpoint(void *arg, const struct ac_endpoint_event *e)
         break;
     case AC_ENDPOINT_RESUME:
         ac_recognizer_resume(l->recognizer, l->open->number);
+        unguess(l);
         break;
     case AC_ENDPOINT_END:
         close_open(l, e->cut);

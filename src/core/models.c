@@ -30,6 +30,7 @@ struct slot {
     void *model;
     bool open;
     size_t users;
+    int64_t idle_since_us; /* where there are no users */
 };
 
 struct ac_models {
@@ -92,7 +93,7 @@ void ac_models_free(struct ac_models *m)
     free(m);
 }
 
-size_t ac_models_trim(struct ac_models *m)
+size_t ac_models_trim(struct ac_models *m, int64_t idle_us)
 {
     size_t closed = 0;
 
@@ -100,7 +101,8 @@ size_t ac_models_trim(struct ac_models *m)
         struct slot *s = &m->slots[i];
         if (pthread_mutex_trylock(&s->lock) != 0) /* it is being opened: in use */
             continue;
-        if (s->open && s->users == 0) {
+        if (s->open && s->users == 0 && ac_now_us() - s->idle_since_us >= idle_us) {
+            ac_log_debug("models", "closed", AC_S("engine", s->log_name));
             model_close(s);
             closed++;
         }
@@ -168,6 +170,7 @@ static void slot_put(struct slot *s)
 {
     pthread_mutex_lock(&s->lock);
     s->users--;
+    s->idle_since_us = ac_now_us();
     pthread_mutex_unlock(&s->lock);
 }
 

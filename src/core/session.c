@@ -16,17 +16,21 @@ enum { MAX_WAITING_MESSAGES = 64 };
 
 /* ---- out ---- */
 
-int session_send(struct ac_session *s, const char *type, json_t *data)
+int session_send_locked(struct ac_session *s, const char *type, json_t *data)
 {
     size_t len;
     char *text = ac_server_message(type, data, &len);
-    int err = AC_ECLOSED;
+    int err = s->port_open ? s->port.send(s->port.arg, text, len, NULL, 0) : AC_ECLOSED;
 
-    pthread_mutex_lock(&s->out_lock);
-    if (s->port_open)
-        err = s->port.send(s->port.arg, text, len, NULL, 0);
-    pthread_mutex_unlock(&s->out_lock);
     free(text);
+    return err;
+}
+
+int session_send(struct ac_session *s, const char *type, json_t *data)
+{
+    pthread_mutex_lock(&s->out_lock);
+    int err = session_send_locked(s, type, data);
+    pthread_mutex_unlock(&s->out_lock);
     return err;
 }
 
@@ -35,7 +39,10 @@ void session_error(struct ac_session *s, int err, const char *message, uint32_t 
     atomic_fetch_add(&s->hub->errors, 1);
     ac_log_info("session", "error", AC_S("session", s->id), AC_I("turn", turn),
                 AC_S("code", ac_err_name(err)), AC_S("reason", message));
-    session_send(s, "error", ac_error_data(err, message, turn));
+    if (turn)
+        session_send_of_turn(s, "error", ac_error_data(err, message, turn));
+    else
+        session_send(s, "error", ac_error_data(err, message, 0));
 }
 
 void session_state(struct ac_session *s, const char *state)
@@ -43,12 +50,10 @@ void session_state(struct ac_session *s, const char *state)
     session_send(s, "state", json_pack("{s:s, s:i}", "state", state, "turn", (int)s->turn));
 }
 
-void session_degraded(struct ac_session *s, enum ac_stage stage, const char *from, const char *to,
-                      const char *reason)
+json_t *session_degraded_data(enum ac_stage stage, const char *from, const char *to, const char *reason)
 {
-    session_send(s, "degraded",
-                 json_pack("{s:s, s:s, s:s, s:s}", "stage", ac_stage_name(stage), "from", from, "to", to,
-                           "reason", reason));
+    return json_pack("{s:s, s:s, s:s, s:s}", "stage", ac_stage_name(stage), "from", from, "to", to, "reason",
+                     reason);
 }
 
 static const char *first_engine(const struct ac_session *s, enum ac_stage stage)
@@ -292,6 +297,8 @@ static void session_gone(void *arg)
     ac_heard_clear(&s->heard);
     free(s->answer_text);
     free(s->unanswered);
+    free(s->held_question);
+    json_decref(s->held);
     pthread_mutex_destroy(&s->out_lock);
     ac_log_info("session", "closed", AC_S("session", s->id));
     free(s);

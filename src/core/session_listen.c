@@ -90,21 +90,28 @@ static void on_partial(void *arg, uint32_t utterance, const char *text, const ch
                            "final", 0));
 }
 
-/* Joins what was said before with what was said now; only the newest of a very long speech is kept. */
-static char *join_unanswered(struct ac_session *s, const char *text)
+/* What the person has said and not been told about, with this. */
+static char *whole_question(const struct ac_session *s, const char *text)
 {
-    char *before = s->unanswered;
-    bool both = before && text[0];
+    const char *before = s->unanswered;
 
-    s->unanswered = NULL;
-    if (before && strlen(before) + strlen(text) > MAX_UNANSWERED_BYTES) {
-        free(before);
-        before = NULL;
-        both = false;
-    }
-    char *joined = ac_asprintf("%s%s%s", before ? before : "", both ? " " : "", text);
-    free(before);
-    return joined;
+    if (before && strlen(before) + strlen(text) > MAX_UNANSWERED_BYTES)
+        before = NULL; /* only the newest of a very long speech */
+    return ac_asprintf("%s%s%s", before ? before : "", before && text[0] ? " " : "", text);
+}
+
+static void guess_task(void *arg)
+{
+    struct listen_task *t = arg;
+    struct ac_session *s = t->head.s;
+    char *question = whole_question(s, t->text);
+
+    if (t->on && question[0] && s->speaking_now == t->number && !s->running && !session_is_audible(s))
+        session_guess_turn(s, question, &t->heard);
+    else if (!t->on)
+        session_drop_held(s);
+    free(question);
+    session_task_free(t);
 }
 
 static void result_task(void *arg)
@@ -112,7 +119,13 @@ static void result_task(void *arg)
     struct listen_task *t = arg;
     struct ac_session *s = t->head.s;
     const struct ac_listened *h = &t->heard;
-    char *question = join_unanswered(s, t->text);
+    char *question = whole_question(s, t->text);
+    bool guessed = s->held_question && !s->speaking_now && !strcmp(s->held_question, question);
+
+    free(s->unanswered);
+    s->unanswered = NULL;
+    if (!guessed)
+        session_drop_held(s);
 
     session_send(s, "asr_result",
                  json_pack("{s:i, s:s, s:s, s:f, s:b, s:s, s:I, s:I, s:I, s:b}", "utterance",
@@ -121,7 +134,9 @@ static void result_task(void *arg)
                            (json_int_t)(h->duration_us / 1000), "endpoint_ms",
                            (json_int_t)((h->endpoint_us - h->voice_end_us) / 1000), "asr_ms",
                            (json_int_t)((h->final_us - h->endpoint_us) / 1000), "cut", h->cut));
-    if (!question[0]) {
+    if (guessed) {
+        session_release_turn(s, h);
+    } else if (!question[0]) {
         if (!s->running)
             session_rest(s);
     } else if (s->speaking_now) { /* it goes on: answered as a whole */
@@ -134,9 +149,8 @@ static void result_task(void *arg)
     session_task_free(t);
 }
 
-static void on_result(void *arg, const struct ac_listened *heard)
+static struct listen_task *heard_task(struct ac_session *s, const struct ac_listened *heard)
 {
-    struct ac_session *s = arg;
     const struct ac_transcript *tr = heard->transcript;
     const char *text = tr ? tr->text + strspn(tr->text, " \t\r\n") : "";
     struct listen_task *t = listen_task(s, heard->utterance, text);
@@ -145,7 +159,27 @@ static void on_result(void *arg, const struct ac_listened *heard)
     t->heard.transcript = NULL;
     snprintf(t->lang, sizeof t->lang, "%s", tr ? tr->lang : "");
     t->confidence = tr && tr->confidence >= 0 && tr->confidence <= 1 ? (double)tr->confidence : 0;
-    session_post(s, result_task, t);
+    return t;
+}
+
+static void on_result(void *arg, const struct ac_listened *heard)
+{
+    session_post(arg, result_task, heard_task(arg, heard));
+}
+
+static void on_guess(void *arg, const struct ac_listened *heard)
+{
+    struct ac_session *s = arg;
+    struct listen_task *t = heard_task(s, heard);
+
+    on_partial(s, heard->utterance, t->text, t->lang);
+    t->on = ac_config_listen(s->hub->cfg)->think_ahead;
+    session_post(s, guess_task, t);
+}
+
+static void on_unguess(void *arg, uint32_t utterance)
+{
+    session_post(arg, guess_task, listen_task(arg, utterance, ""));
 }
 
 static void on_error(void *arg, int err, const char *reason)
@@ -155,7 +189,7 @@ static void on_error(void *arg, int err, const char *reason)
 
 static void on_degraded(void *arg, enum ac_stage stage, const char *from, const char *to, const char *reason)
 {
-    session_degraded(arg, stage, from, to, reason);
+    session_send(arg, "degraded", session_degraded_data(stage, from, to, reason));
 }
 
 static void off_task(void *arg)
@@ -185,6 +219,8 @@ void session_open_listener(struct ac_session *s)
         .ears = on_ears,
         .speech = on_speech,
         .partial = on_partial,
+        .guess = on_guess,
+        .unguess = on_unguess,
         .result = on_result,
         .error = on_error,
         .degraded = on_degraded,

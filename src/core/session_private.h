@@ -47,6 +47,7 @@ struct ac_hub {
     atomic_size_t talking;
     atomic_uint_fast64_t turns, turns_done, turns_interrupted, errors;
     struct ac_strand *probe;       /* finds out what listens */
+    struct ac_strand *keeper;      /* closes models that nobody uses */
     struct listen_info listen;     /* lock */
     bool probing;                  /* lock */
     struct listen_waiter *waiters; /* lock */
@@ -96,8 +97,9 @@ struct ac_session {
     bool port_open;             /* out_lock */
     struct marks marks;         /* out_lock */
     struct audible audible;     /* out_lock */
-    bool turn_runs;             /* out_lock: `running` for other strands */
-    struct ac_heard heard;      /* out_lock: sentences of the turn with their media times */
+    bool turn_runs;             /* out_lock: `running` and not held, for other strands */
+    json_t *held;          /* out_lock: [[type, data], …] of a turn that is held back; NULL = none is */
+    struct ac_heard heard; /* out_lock: sentences of the turn with their media times */
 
     /* strand */
     struct ac_answer *answer;
@@ -110,7 +112,10 @@ struct ac_session {
     bool running;             /* a turn runs */
     bool answering, speaking; /* what the running turn waits for */
     char *answer_text;        /* the whole answer, once it is complete */
-    bool in_history;          /* the answer of this turn stands in the history */
+    char *held_question;      /* the turn is begun on trial: nothing of it is sent yet */
+    bool held_done;           /* it is complete already: there was nothing to speak */
+    struct ac_speaker_times held_times;
+    bool in_history; /* the answer of this turn stands in the history */
 
     struct ac_listener *listener;
     struct ac_audio_stream mic;  /* mode 0 = off */
@@ -127,14 +132,15 @@ struct ac_session {
 int session_send(struct ac_session *s, const char *type, json_t *data);
 void session_error(struct ac_session *s, int err, const char *message, uint32_t turn);
 void session_state(struct ac_session *s, const char *state);
-void session_degraded(struct ac_session *s, enum ac_stage stage, const char *from, const char *to,
-                      const char *reason);
+json_t *session_degraded_data(enum ac_stage stage, const char *from, const char *to, const char *reason);
 /* Posts fn to the session's strand; arg is the session or a session_task. */
 void session_post(struct ac_session *s, ac_task_fn *fn, void *arg);
 /* A zeroed struct of `size` bytes that begins with a session_task; session_task_free ends it. Any thread. */
 void *session_task_new(struct ac_session *s, size_t size);
 void session_task_free(void *task);
 void session_part_gone(void *arg);
+/* As session_send with out_lock held. */
+int session_send_locked(struct ac_session *s, const char *type, json_t *data);
 
 /* ---- session_turn.c ---- */
 int session_open_engines(struct ac_session *s);
@@ -144,6 +150,11 @@ int session_open_engines(struct ac_session *s);
  */
 void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
                         const struct ac_listened *heard);
+/* Ends the turn's state; the turn is complete, and that is sent. Strand. */
+void session_end_turn(struct ac_session *s);
+void session_turn_done(struct ac_session *s, const struct ac_speaker_times *times);
+/* Makes the answer and has it spoken: the turn's number, cancel token and marks are set. Strand. */
+void session_run_turn(struct ac_session *s, const char *text, bool verbatim);
 /*
  * Stops the turn that runs, or of one that is done the rest that is still to be heard, and says why it is
  * `interrupted` (reason NULL: nothing is said). Strand.
@@ -156,6 +167,17 @@ void session_rest(struct ac_session *s);
 bool session_is_audible(struct ac_session *s);
 /* Where the page's idle motion is now. Any thread. */
 void session_set_idle(struct ac_session *s, double idle_ms);
+
+/* ---- session_held.c ---- */
+/*
+ * Begins a turn on trial: the answer is made, but nothing of it is sent before session_release_turn says that
+ * this was the question. session_drop_held makes it unseen. Strand.
+ */
+void session_guess_turn(struct ac_session *s, const char *question, const struct ac_listened *heard);
+void session_release_turn(struct ac_session *s, const struct ac_listened *heard);
+void session_drop_held(struct ac_session *s);
+/* Sends what belongs to a turn, now or when it is released; takes the reference to data. Any thread. */
+void session_send_of_turn(struct ac_session *s, const char *type, json_t *data);
 
 /* ---- session_listen.c ---- */
 void session_open_listener(struct ac_session *s);

@@ -51,7 +51,7 @@ static void on_chunk(void *arg, uint32_t turn, const char *text, size_t len)
     if (!s->marks.first_token)
         s->marks.first_token = ac_now_us();
     pthread_mutex_unlock(&s->out_lock);
-    session_send(s, "text_chunk", json_pack("{s:i, s:s%}", "turn", (int)turn, "chunk", text, len));
+    session_send_of_turn(s, "text_chunk", json_pack("{s:i, s:s%}", "turn", (int)turn, "chunk", text, len));
 }
 
 static void on_sentence_text(void *arg, uint32_t turn, const struct ac_sentence *sentence, uint32_t seq)
@@ -74,7 +74,7 @@ static void on_error(void *arg, uint32_t turn, int err, const char *reason)
 
 static void on_degraded(void *arg, enum ac_stage stage, const char *from, const char *to, const char *reason)
 {
-    session_degraded(arg, stage, from, to, reason);
+    session_send_of_turn(arg, "degraded", session_degraded_data(stage, from, to, reason));
 }
 
 static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const char *text,
@@ -85,7 +85,7 @@ static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const cha
     pthread_mutex_lock(&s->out_lock);
     ac_heard_add(&s->heard, start_us, text);
     pthread_mutex_unlock(&s->out_lock);
-    session_send(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
+    session_send_of_turn(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
 }
 
 /*
@@ -114,6 +114,11 @@ static int on_fragment(void *arg, const struct ac_fragment *f)
     size_t len;
     int err = AC_ECLOSED;
 
+    pthread_mutex_lock(&s->out_lock);
+    bool held = s->held != NULL;
+    pthread_mutex_unlock(&s->out_lock);
+    if (held)
+        return AC_EFULL;
     if (!f->chunk)
         session_send(s, "state", json_pack("{s:s, s:i}", "state", "speaking", "turn", (int)f->turn));
     char *text = ac_server_message("video_chunk_meta", ac_fragment_data(f), &len);
@@ -134,7 +139,7 @@ static json_t *mark(int64_t begin, int64_t at)
     return at ? json_real((double)(at - begin) / 1000) : json_null();
 }
 
-static void end_turn(struct ac_session *s)
+void session_end_turn(struct ac_session *s)
 {
     s->running = s->answering = s->speaking = false;
     atomic_fetch_sub(&s->hub->talking, 1);
@@ -147,8 +152,13 @@ static void end_turn(struct ac_session *s)
     pthread_mutex_unlock(&s->out_lock);
 }
 
-static void turn_done(struct ac_session *s, const struct ac_speaker_times *times)
+void session_turn_done(struct ac_session *s, const struct ac_speaker_times *times)
 {
+    if (s->held_question) { /* told when it is released */
+        s->held_done = true;
+        s->held_times = *times;
+        return;
+    }
     pthread_mutex_lock(&s->out_lock);
     struct marks m = s->marks;
     pthread_mutex_unlock(&s->out_lock);
@@ -170,7 +180,7 @@ static void turn_done(struct ac_session *s, const struct ac_speaker_times *times
                 AC_F("render_ms", (double)times->render_cpu_us / 1000),
                 AC_F("encode_ms", (double)times->encode_cpu_us / 1000));
     atomic_fetch_add(&s->hub->turns_done, 1);
-    end_turn(s);
+    session_end_turn(s);
     session_rest(s);
 }
 
@@ -184,7 +194,7 @@ static void answer_done_task(void *arg)
         free(s->answer_text);
         s->answer_text = ac_strdup(t->text);
         if (!s->speaking) /* the speaker gave up before the answer was complete */
-            turn_done(s, &t->times);
+            session_turn_done(s, &t->times);
     }
     session_task_free(t);
 }
@@ -194,7 +204,7 @@ static void on_answer_done(void *arg, uint32_t turn, const char *text)
     struct ac_session *s = arg;
     struct turn_task *t = turn_task(s, turn, text);
 
-    session_send(s, "text_done", json_pack("{s:i, s:s}", "turn", (int)turn, "text", text));
+    session_send_of_turn(s, "text_done", json_pack("{s:i, s:s}", "turn", (int)turn, "text", text));
     session_post(s, answer_done_task, t);
     ac_speaker_end(s->speaker);
 }
@@ -207,7 +217,7 @@ static void speaker_done_task(void *arg)
     if (s->running && s->turn == t->turn) {
         s->speaking = false;
         if (!s->answering)
-            turn_done(s, &t->times);
+            session_turn_done(s, &t->times);
     }
     session_task_free(t);
 }
@@ -325,6 +335,7 @@ void session_rest(struct ac_session *s)
 
 void session_stop_turn(struct ac_session *s, const char *reason)
 {
+    session_drop_held(s);
     bool running = s->running, audible = session_is_audible(s);
 
     if (running) {
@@ -343,7 +354,7 @@ void session_stop_turn(struct ac_session *s, const char *reason)
     }
     if (running) {
         atomic_fetch_add(&s->hub->turns_interrupted, 1);
-        end_turn(s);
+        session_end_turn(s);
         ac_log_info("turn", "stopped", AC_S("session", s->id), AC_I("turn", s->turn), AC_S("reason", reason));
     }
     if (!reason)
@@ -420,20 +431,35 @@ static int say_verbatim(struct ac_session *s, const char *text)
     return err || seq ? err : AC_EEMPTY;
 }
 
-void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
-                        const struct ac_listened *heard)
+void session_run_turn(struct ac_session *s, const char *text, bool verbatim)
 {
-    int64_t idle_us = idle_now(s);
+    struct ac_prefs *prefs = &s->choices.prefs;
 
-    if (s->running)
-        session_stop_turn(s, "question");
     s->turn++;
     s->running = s->speaking = true;
     s->answering = !verbatim;
     s->in_history = false;
     s->turn_cancel = ac_cancel_new(s->cancel);
-    atomic_fetch_add(&s->hub->turns, 1);
     atomic_fetch_add(&s->hub->talking, 1);
+    ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_now(s));
+    if (verbatim) {
+        int err = say_verbatim(s, text);
+        if (err)
+            session_error(s, err, err == AC_EEMPTY ? "nothing in this text can be spoken" : NULL, s->turn);
+    } else {
+        ac_answer_ask(s->answer, s->turn, s->turn_cancel, ac_history_ask(s->history, prefs->lang, text),
+                      prefs);
+    }
+    ac_strand_post(s->strand, ac_now_us() + WATCH_US, 1, watch_task, turn_task(s, s->turn, ""));
+}
+
+void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
+                        const struct ac_listened *heard)
+{
+    session_drop_held(s);
+    if (s->running)
+        session_stop_turn(s, "question");
+    atomic_fetch_add(&s->hub->turns, 1);
     pthread_mutex_lock(&s->out_lock);
     s->marks = (struct marks){.begin = ac_now_us()};
     if (heard)
@@ -443,17 +469,9 @@ void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
     s->audible.stopped = false;
     s->turn_runs = true;
     ac_heard_clear(&s->heard);
+    session_send_locked(s, "state", json_pack("{s:s, s:i}", "state", "thinking", "turn", (int)s->turn + 1));
     pthread_mutex_unlock(&s->out_lock);
-    session_state(s, "thinking");
-    ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_us);
-    if (verbatim) {
-        int err = say_verbatim(s, text);
-        if (err)
-            session_error(s, err, err == AC_EEMPTY ? "nothing in this text can be spoken" : NULL, s->turn);
-    } else {
+    session_run_turn(s, text, verbatim);
+    if (!verbatim)
         ac_history_add(s->history, "user", text);
-        ac_answer_ask(s->answer, s->turn, s->turn_cancel, ac_history_chat(s->history, s->choices.prefs.lang),
-                      &s->choices.prefs);
-    }
-    ac_strand_post(s->strand, ac_now_us() + WATCH_US, 1, watch_task, turn_task(s, s->turn, ""));
 }

@@ -242,6 +242,11 @@ void ac_speaker_stop(struct ac_speaker *sp)
     kick_render(sp, 0, 0); /* closes the encoder: no memory is held between turns */
 }
 
+void ac_speaker_retry(struct ac_speaker *sp)
+{
+    kick_render(sp, 0, 0);
+}
+
 void ac_speaker_set(struct ac_speaker *sp, const struct ac_speaker_config *scfg)
 {
     pthread_mutex_lock(&sp->lock);

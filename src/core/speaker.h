@@ -85,6 +85,8 @@ int ac_speaker_say(struct ac_speaker *sp, const struct ac_sentence *sentence, ui
 void ac_speaker_end(struct ac_speaker *sp);
 /* Stops the turn: cancels, clears, resets. After it returns nothing of the turn reaches the sink. */
 void ac_speaker_stop(struct ac_speaker *sp);
+/* The sink that gave AC_EFULL takes fragments again: tries now instead of in a moment. */
+void ac_speaker_retry(struct ac_speaker *sp);
 /* New choices, used from the next turn on. */
 void ac_speaker_set(struct ac_speaker *sp, const struct ac_speaker_config *scfg);
 /* How long the engine call in progress has been running; 0 when none is. A watchdog asks. */

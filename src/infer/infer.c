@@ -156,6 +156,11 @@ static int make_options(const struct ac_ort *ort, unsigned flags, OrtSessionOpti
         err = ac_ort_status(ort, api->DisablePerSessionThreads(*options), why, WHY_SIZE);
     if (!err && flags & AC_INFER_NO_ARENA)
         err = ac_ort_status(ort, api->DisableCpuMemArena(*options), why, WHY_SIZE);
+    if (!err && flags & AC_INFER_STEPS) /* the fused product pads the one column to sixteen */
+        err = ac_ort_status(ort,
+                            api->AddSessionConfigEntry(*options, "optimization.disable_specified_optimizers",
+                                                       "MatmulTransposeFusion"),
+                            why, WHY_SIZE);
     if (!err) /* patterns are kept for each shape seen, and utterances have all lengths */
         err = ac_ort_status(ort, api->DisableMemPattern(*options), why, WHY_SIZE);
     return err;

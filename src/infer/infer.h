@@ -55,6 +55,7 @@ struct ac_infer; /* an opened model */
 enum {
     AC_INFER_ONE_THREAD = 1, /* small model: runs on the calling thread only, without the pool */
     AC_INFER_NO_ARENA = 2,   /* gives memory back after each run instead of keeping it for the next */
+    AC_INFER_STEPS = 4,      /* runs step by step: products with a single column are made for that */
 };
 
 /*

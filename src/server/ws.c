@@ -22,6 +22,12 @@ _Static_assert(AC_OUTBOX_PRE >= LWS_PRE, "room for the frame header");
 static const char slow_text[] = "out_soft_kb, out_hard_kb: messages are read too slowly";
 static const char stopping_text[] = "the server is stopping";
 
+/* One second's worth of messages. */
+struct bucket {
+    double tokens;
+    int64_t at_us;
+};
+
 struct conn {
     struct conn *prev, *next;
     struct ac_server *server;
@@ -35,10 +41,9 @@ struct conn {
 
     struct ac_str in;
     bool in_binary;
-    int64_t heard_us; /* last message */
-    double tokens;    /* messages that may come now */
-    int64_t tokens_us;
-    int64_t scolded_us; /* last error about the rate */
+    int64_t heard_us;              /* last message */
+    struct bucket messages, sound; /* what may come now */
+    int64_t scolded_us;            /* last error about the rate */
 };
 
 /* ---- out ---- */
@@ -158,19 +163,15 @@ void ws_goodbye(struct ac_server *s)
 
 /* ---- in ---- */
 
-/* A bucket that holds one second's worth of messages. */
-static bool within_rate(struct conn *c, int64_t now)
+static bool within_rate(struct bucket *b, int rate, int64_t now)
 {
-    int rate = c->server->cfg->max_messages_per_s;
-    if (rate <= 0)
-        return true;
-    c->tokens += (double)(now - c->tokens_us) / 1e6 * rate;
-    if (c->tokens > rate)
-        c->tokens = rate;
-    c->tokens_us = now;
-    if (c->tokens < 1)
+    b->tokens += (double)(now - b->at_us) / 1e6 * rate;
+    if (b->tokens > rate)
+        b->tokens = rate;
+    b->at_us = now;
+    if (b->tokens < 1)
         return false;
-    c->tokens -= 1;
+    b->tokens -= 1;
     return true;
 }
 
@@ -178,11 +179,15 @@ static void handle_message(struct conn *c)
 {
     int64_t now = ac_now_us();
     c->heard_us = now;
-    if (!within_rate(c, now)) {
+    const struct ac_server_config *cfg = c->server->cfg;
+    if (!(c->in_binary ? within_rate(&c->sound, cfg->max_audio_messages_per_s, now)
+                       : within_rate(&c->messages, cfg->max_messages_per_s, now))) {
         /* one answer a second, or the errors would be a flood of their own */
         if (now - c->scolded_us > 1000000) {
             c->scolded_us = now;
-            send_error(c, AC_ELIMIT, "max_messages_per_s: too many messages, some were dropped");
+            send_error(c, AC_ELIMIT,
+                       c->in_binary ? "max_audio_messages_per_s: too many pieces of sound, some were dropped"
+                                    : "max_messages_per_s: too many messages, some were dropped");
         }
         return;
     }
@@ -239,8 +244,9 @@ int ws_open(struct ac_server *s, struct lws *wsi, struct pss *pss)
     struct conn *c = ac_zalloc(sizeof *c);
     c->server = s;
     c->wsi = wsi;
-    c->heard_us = c->tokens_us = ac_now_us();
-    c->tokens = s->cfg->max_messages_per_s;
+    c->heard_us = ac_now_us();
+    c->messages = (struct bucket){s->cfg->max_messages_per_s, c->heard_us};
+    c->sound = (struct bucket){s->cfg->max_audio_messages_per_s, c->heard_us};
     ac_outbox_init(&c->out, (size_t)s->cfg->out_soft_kb * 1024, (size_t)s->cfg->out_hard_kb * 1024);
     /* the path was checked before the upgrade: /ws, /ws/ or /ws/ID */
     if (lws_hdr_copy(wsi, uri, sizeof uri, WSI_TOKEN_GET_URI) > 4)

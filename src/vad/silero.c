@@ -108,7 +108,7 @@ static int ask(struct instance *i, float *probability)
 /* The window is as full as it gets. */
 static int finish_window(struct instance *i, struct ac_sink *out)
 {
-    float probability;
+    float probability = 0;
 
     memset(i->input + CONTEXT + i->fill, 0, (WINDOW - i->fill) * sizeof *i->input);
     int err = ask(i, &probability);

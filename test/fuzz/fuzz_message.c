@@ -25,6 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check(m.type != AC_CLIENT_INVALID && m.root != NULL);
         if (m.type == AC_CLIENT_TEXT || m.type == AC_CLIENT_SAY)
             fuzz_check(m.text != NULL && ac_utf8_valid(m.text, strlen(m.text)));
+        if (m.type == AC_CLIENT_AUDIO_START)
+            fuzz_check(m.stream.mode && m.stream.format && m.stream.rate_hz >= 8000);
+        if (m.type == AC_CLIENT_AUDIO) {
+            fuzz_check(m.stream.format && m.audio_len > 0 && m.audio_len <= size);
+            fuzz_check(m.stream.format != AC_AUDIO_PCM_S16LE || m.audio_len % 2 == 0);
+        }
     }
     ac_client_clear(&m);
     return 0;

@@ -209,7 +209,7 @@ static void test_large_messages(void **state)
     open_client(&c, w->port, "/ws"); /* the same in fragments that are each small enough */
     text = repeat("", "0123456789", 10000, "");
     bool ok = ws_frame(&c, 1, false, text, strlen(text));
-    for (int i = 0; ok && i < 20; i++)
+    for (int i = 0; ok && i < 40; i++)
         ok = ws_frame(&c, 0, false, text, strlen(text));
     free(text);
     expect_error(&c, "limit_exceeded", 0);

@@ -35,6 +35,27 @@ static void test_trim(void **state)
     ac_history_free(h);
 }
 
+/* An answer that was cut short after it had been given keeps what was heard, or goes. */
+static void test_amend(void **state)
+{
+    struct ac_history *h = ac_history_new(5);
+
+    (void)state;
+    ac_history_amend(h, "nothing is there");
+    ac_history_add(h, "user", "one");
+    ac_history_amend(h, "no answer yet");
+    assert_int_equal(ac_history_count(h), 1);
+    ac_history_add(h, "assistant", "first. second.");
+    ac_history_amend(h, "first.");
+    struct ac_frame *f = ac_history_chat(h, "");
+    assert_string_equal(f->chat.messages[0].text, "one");
+    assert_string_equal(f->chat.messages[1].text, "first.");
+    ac_frame_unref(f);
+    ac_history_amend(h, "");
+    assert_int_equal(ac_history_count(h), 1);
+    ac_history_free(h);
+}
+
 /* A conversation never begins with an answer, also when a question had none. */
 static void test_begins_with_question(void **state)
 {
@@ -86,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_amend),
         cmocka_unit_test(test_begins_with_question),
         cmocka_unit_test(test_heard),
     };

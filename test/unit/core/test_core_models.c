@@ -187,7 +187,7 @@ static void test_shared(void **state)
     assert_int_equal(ac_instance_open(&b, f->models, &quick, NULL, NULL), 0);
     assert_int_equal(models_opened, 1);
     assert_ptr_equal(ac_instance_info(a), &quick);
-    assert_int_equal(ac_models_trim(f->models), 0);
+    assert_int_equal(ac_models_trim(f->models, 0), 0);
 
     assert_int_equal(ac_instance_process(a, &in, NULL, NULL), 0);
     assert_int_equal(ac_instance_process(a, NULL, NULL, NULL), AC_EENGINE);
@@ -199,13 +199,14 @@ static void test_shared(void **state)
     assert_string_equal(ac_instance_reason(a), "");
 
     ac_instance_close(a);
-    assert_int_equal(ac_models_trim(f->models), 0);
+    assert_int_equal(ac_models_trim(f->models, 0), 0);
     ac_instance_close(b);
     ac_instance_close(NULL);
     assert_int_equal(models_closed, 0);
-    assert_int_equal(ac_models_trim(f->models), 1);
+    assert_int_equal(ac_models_trim(f->models, 60000000), 0); /* not idle for so long */
+    assert_int_equal(ac_models_trim(f->models, 0), 1);
     assert_int_equal(models_closed, 1);
-    assert_int_equal(ac_models_trim(f->models), 0);
+    assert_int_equal(ac_models_trim(f->models, 0), 0);
     assert_int_equal(ac_instance_open(&a, f->models, &quick, NULL, NULL), 0);
     assert_int_equal(models_opened, 2);
     ac_instance_close(a);
@@ -247,7 +248,7 @@ static void test_failures(void **state)
     assert_string_equal(reason, "");
     assert_int_equal(models_opened, 1);
     ac_instance_close(a);
-    assert_int_equal(ac_models_trim(f->models), 1);
+    assert_int_equal(ac_models_trim(f->models, 0), 1);
 }
 
 static void *open_slow(void *arg)
@@ -274,7 +275,7 @@ static void test_slow_open(void **state)
     pthread_create(&t[1], NULL, open_slow, f);
     assert_int_equal(ac_instance_open(&a, f->models, &quick, NULL, NULL), 0);
     ac_instance_close(a);
-    assert_int_equal(ac_models_trim(f->models), 1); /* the quick one; does not wait for the slow one */
+    assert_int_equal(ac_models_trim(f->models, 0), 1); /* the quick one; does not wait for the slow one */
     sem_post(&slow_go);
     for (int i = 0; i < 2; i++) {
         pthread_join(t[i], &ok);
@@ -305,7 +306,7 @@ static void test_list(void **state)
     assert_int_equal(ac_models_list(f->models, AC_STAGE_TTS, NULL, NULL), 2);
     assert_int_equal(ac_models_list(f->models, AC_STAGE_LLM, add_name, &n), 0);
     assert_int_equal(ac_models_list(f->models, AC_STAGE_VAD, add_name, &n), 0);
-    assert_int_equal(ac_models_trim(f->models), 1);
+    assert_int_equal(ac_models_trim(f->models, 0), 1);
     fail_models = 1;
     assert_int_equal(ac_models_list(f->models, AC_STAGE_TTS, add_name, &n), 0);
 }
@@ -323,7 +324,7 @@ static void *hammer(void *arg)
             ac_instance_close(a);
         }
         if (i % 7 == 0)
-            ac_models_trim(f->models);
+            ac_models_trim(f->models, 0);
         if (i % 11 == 0)
             ac_models_list(f->models, AC_STAGE_TTS, NULL, NULL);
     }
@@ -344,7 +345,7 @@ static void test_many_threads(void **state)
         assert_ptr_equal(ok, f);
     }
     assert_true(models_opened > 0);
-    ac_models_trim(f->models);
+    ac_models_trim(f->models, 0);
     assert_int_equal(models_opened, models_closed);
 }
 

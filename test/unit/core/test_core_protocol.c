@@ -40,6 +40,54 @@ static void test_client_fields(void **state)
     ac_client_clear(&m);
 }
 
+/* What audio messages mean, and what each mistake is called. */
+static void test_audio_fields(void **state)
+{
+    static const struct {
+        const char *message;
+        int err, mode, format, rate_hz;
+        size_t len; /* of decoded sound */
+    } cases[] = {
+        {"{\"type\":\"audio_start\"}", 0, AC_LISTEN_HANDS_FREE, AC_AUDIO_PCM_S16LE, 16000, 0},
+        {"{\"type\":\"audio_start\",\"data\":{\"mode\":\"push_to_talk\",\"format\":\"webm\"}}", 0,
+         AC_LISTEN_PUSH_TO_TALK, AC_AUDIO_WEBM, 16000, 0},
+        {"{\"type\":\"audio_start\",\"sample_rate\":44100}", 0, AC_LISTEN_HANDS_FREE, AC_AUDIO_PCM_S16LE,
+         44100, 0},
+        {"{\"type\":\"audio_start\",\"sample_rate\":0}", AC_EINVAL, 0, 0, 0, 0},
+        {"{\"type\":\"audio_start\",\"sample_rate\":\"16k\"}", AC_EPROTO, 0, 0, 0, 0},
+        {"{\"type\":\"audio_start\",\"format\":\"wav\"}", AC_EINVAL, 0, 0, 0, 0},
+        {"{\"type\":\"audio_start\",\"mode\":\"loud\"}", AC_EINVAL, 0, 0, 0, 0},
+        {"{\"type\":\"audio_start\",\"mode\":7}", AC_EPROTO, 0, 0, 0, 0},
+        {"{\"type\":\"audio_end\"}", 0, 0, 0, 0, 0},
+        {"{\"type\":\"audio\",\"audio\":\"AAECAw==\"}", 0, 0, AC_AUDIO_FILE, 16000, 4},
+        {"{\"type\":\"audio\",\"audio\":\"data:audio/webm;base64,AAECAw==\",\"format\":\"webm\"}", 0, 0,
+         AC_AUDIO_FILE, 16000, 4},
+        {"{\"type\":\"audio\",\"audio\":\"AAEC\",\"format\":\"pcm_s16le\"}", AC_EINVAL, 0, 0, 0, 0},
+        {"{\"type\":\"audio\",\"audio\":\"\"}", AC_EINVAL, 0, 0, 0, 0},
+        {"{\"type\":\"audio\",\"audio\":\"?!\"}", AC_EINVAL, 0, 0, 0, 0},
+        {"{\"type\":\"audio\"}", AC_EPROTO, 0, 0, 0, 0},
+        {"{\"type\":\"audio\",\"audio\":[1,2]}", AC_EPROTO, 0, 0, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ac_client_message m;
+        char why[256] = "";
+        int err = ac_client_parse(cases[i].message, strlen(cases[i].message), &m, why);
+        if (err != cases[i].err || (err && !why[0]))
+            fail_msg("%s: %s \"%s\"", cases[i].message, ac_err_name(err), why);
+        if (!err) {
+            assert_int_equal(m.stream.mode, cases[i].mode);
+            assert_int_equal(m.stream.format, cases[i].format);
+            assert_int_equal(m.stream.rate_hz, cases[i].rate_hz);
+            assert_int_equal(m.audio_len, cases[i].len);
+            if (m.audio_len)
+                assert_memory_equal(m.audio, "\0\1\2\3", 4);
+        }
+        ac_client_clear(&m);
+    }
+}
+
 static void test_deep_json(void **state)
 {
     enum { DEPTH = 100000 };
@@ -99,9 +147,8 @@ static void test_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_client_fields),
-        cmocka_unit_test(test_deep_json),
-        cmocka_unit_test(test_sentence_units),
+        cmocka_unit_test(test_client_fields), cmocka_unit_test(test_audio_fields),
+        cmocka_unit_test(test_deep_json),     cmocka_unit_test(test_sentence_units),
         cmocka_unit_test(test_error),
     };
 

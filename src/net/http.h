@@ -1,0 +1,67 @@
+/*
+ * HTTP client for threads that may wait (libcurl): one request, its answer whole in memory or handed on piece
+ * by piece. TLS is checked, redirects are followed (to http and https only), proxies are taken from the
+ * environment (http_proxy, https_proxy, no_proxy).
+ *
+ * Threads: any; each call has a connection of its own. Ends within 20 ms of the cancel token.
+ */
+#ifndef AC_NET_HTTP_H
+#define AC_NET_HTTP_H
+
+#include "avatarchat/handler.h"
+#include "base/str.h"
+
+/* A field of a form, or a file where file_name is set. Borrowed. */
+struct ac_http_part {
+    const char *name;
+    const char *data;
+    size_t len;
+    const char *file_name, *type;
+};
+
+struct ac_http_request {
+    const char *url;
+    const char *const *headers; /* NULL-terminated "Name: value"; NULL = none */
+    const struct ac_http_part *parts;
+    size_t n_parts;      /* > 0: POST multipart/form-data */
+    int connect_ms;      /* longest time to get a connection; 0 = 10 s */
+    int total_ms;        /* longest time for all of it; 0 = none */
+    int stall_ms;        /* longest time without a byte; 0 = none */
+    size_t max_bytes;    /* of an answer in memory, and of an error's text */
+    int64_t resume_from; /* > 0: only the bytes from here on */
+
+    /*
+     * Takes the next bytes of a successful answer (200, 206) instead of `body`; non-zero ends the request
+     * with it. status and total (bytes of the whole file, -1 = not known) are those of the answer.
+     */
+    int (*take)(void *arg, long status, int64_t total, const char *data, size_t n);
+    void *arg;
+};
+
+struct ac_http_answer {
+    long status; /* 0: there was none */
+    char type[64];
+    int retry_after_s; /* -1 = not said */
+    struct ac_str body;
+    bool cut;         /* it broke off in the middle */
+    char reason[256]; /* why there is no answer, one sentence */
+};
+
+/*
+ * Sends the request and waits for the answer, of any status. AC_ECANCELED, AC_ETIMEDOUT, AC_EINVAL (the
+ * address), AC_EIO (no connection, or it broke), AC_ELIMIT, or what take gave. Free with ac_http_answer_free.
+ */
+int ac_http_run(const struct ac_http_request *request, struct ac_http_answer *answer,
+                struct ac_cancel *cancel);
+void ac_http_answer_free(struct ac_http_answer *a);
+/*
+ * Milliseconds to wait before attempt n (from 1) is repeated: what the server asked for, else 0.25 s doubled
+ * each time, at most 8 s, half of it at random so that many clients do not come back at once.
+ */
+int ac_http_backoff_ms(int attempt, int retry_after_s);
+/* Whether the same request may succeed when repeated: 408, 429, 500, 502, 503, 504, or none at all. */
+bool ac_http_retryable(int err, const struct ac_http_answer *a);
+/* The first line of an answer's text, cut short, for an error message: never more than max bytes. */
+void ac_http_excerpt(const struct ac_http_answer *a, char *out, size_t max);
+
+#endif
