@@ -35,7 +35,7 @@ test.describe("with the scripted server", () => {
   test.afterEach(() => browser?.close());
 
   test("hands-free: the words stand in the conversation as they come, the answer follows, speech stops it", async () => {
-    browser = await hearing(sounds.say(1, "What can you do for me today?", 5, "And now something else, please, my friend."));
+    browser = await hearing(sounds.say(1, "What can you do for me today?", 2.5, "And now something else, please, my friend."));
     const page = await prepare(browser);
     await open(page, server.url);
     const states = await recordAttribute(page, id("state"), "data-state");
@@ -288,5 +288,94 @@ test.describe("with the scripted server", () => {
     await expect(mic(page)).toHaveAttribute("title", /the model is missing; fetch it/);
     await picture(page, "deaf");
     await deaf.stop("SIGKILL");
+  });
+});
+
+test.describe("with the real server", () => {
+  let server: Server;
+  let browser: Browser;
+
+  test.beforeAll(async () => {
+    server = await startServer();
+  });
+  test.afterAll(() => server?.stop());
+  test.afterEach(() => browser?.close());
+
+  /** The recogniser is loaded with the first session. */
+  async function ready(page: Page): Promise<void> {
+    await open(page, server.url, "/settings");
+    await expect(page.locator(id("mic-engines"))).toHaveText(/^Listens with pocketsphinx \(silero\): .*English/, PATIENCE);
+    await page.locator(".brand").click();
+  }
+
+  test("a spoken question is recognised and answered by a person who speaks", async () => {
+    browser = await hearing(sounds.say(1.5, "What is your name?"));
+    const page = await prepare(browser);
+    await ready(page);
+    await mic(page).click();
+    await expect(page.locator(`${id("user")}[data-state=done]`)).toHaveText(/what is your name/i, PATIENCE);
+    await stateIs(page, "speaking", 30_000);
+    await expect(page.locator(id("subtitle"))).toContainText(/[a-z]{3,}/i);
+    await page.waitForFunction(() => (document.querySelector<HTMLVideoElement>("video[data-avatar=talk]")?.currentTime ?? 0) > 1);
+    await picture(page, "real-answer");
+    await stateIs(page, "listening", 60_000);
+    await expect(page.locator(id("assistant"))).toHaveAttribute("data-state", "done");
+    await expect(page.locator(id("latency"))).toContainText("heard");
+    expect(await orderOf(page, "audio_start", "vad", "asr_result", "text_done", "turn_done", "interrupted", "error")).toEqual([
+      "audio_start", "vad", "vad", "asr_result", "text_done", "turn_done",
+    ]);
+    const wire = await wireOf(page);
+    const result = wire.find((w) => w.type === "asr_result")!.data;
+    const { marks } = wire.find((w) => w.type === "turn_done")!.data;
+    console.log("asr_result", JSON.stringify(result), "marks", JSON.stringify(marks));
+  });
+
+  test("speech interrupts the answer; what interrupts is the next question", async () => {
+    test.setTimeout(120_000);
+    browser = await hearing(sounds.say(1.5, "What is your name?", 6, "Stop, what is your name?"));
+    const page = await prepare(browser);
+    await ready(page);
+    await mic(page).click();
+    await expect(page.locator(`${id("user")}[data-state=done]`)).toHaveText(/^what is your name/i, PATIENCE);
+    await expect(page.locator(`${id("user")}[data-state=done]`)).toHaveCount(2, { timeout: 60_000 });
+    await expect(page.locator(`${id("user")}[data-state=done]`).nth(1)).toHaveText(/stop.* what is your name/i);
+    await stateIs(page, "speaking", 30_000);
+    await picture(page, "real-second-answer");
+    await expect(page.locator(id("assistant"))).toHaveCount(2);
+    const order = await orderOf(page, "vad", "asr_result", "interrupted", "talk-paused");
+    expect(order.slice(0, 8)).toEqual(["vad", "vad", "asr_result", "vad", "interrupted", "talk-paused", "vad", "asr_result"]);
+    const wire = await wireOf(page);
+    expect(wire.find((w) => w.type === "interrupted")!.data).toMatchObject({ turn: 1, reason: "speech" });
+    expect(wire.filter((w) => w.type === "video_chunk_meta").map((w) => w.data.turn as number)).toEqual(
+      wire.filter((w) => w.type === "video_chunk_meta").map((w) => w.data.turn as number).sort((a, b) => a - b),
+    );
+    const [hush] = await hushTimes(page);
+    console.log(`ms from the decision to silence: ${hush.toFixed(1)}`);
+    expect(hush).toBeLessThan(200);
+  });
+
+  test("push to talk: the question ends when the button is released", async () => {
+    browser = await hearing(sounds.say(0.5, "What is your name?"));
+    const page = await prepare(browser, { micMode: "push_to_talk" });
+    await ready(page);
+    await page.evaluate(() => (document.activeElement as HTMLElement)?.blur());
+    await page.keyboard.down("Space");
+    await expect(mic(page)).toHaveAttribute("data-status", "on");
+    await page.waitForTimeout(3000);
+    await page.keyboard.up("Space");
+    await expect(page.locator(`${id("user")}[data-state=done]`)).toHaveText(/what is your name/i, PATIENCE);
+    await stateIs(page, "speaking", 30_000);
+    expect(await orderOf(page, "audio_start", "audio_end", "asr_result", "error")).toEqual(["audio_start", "audio_end", "asr_result"]);
+  });
+
+  test("WebM from MediaRecorder is understood, too", async () => {
+    browser = await hearing(sounds.say(1.5, "What is your name?"));
+    const page = await prepare(browser);
+    await page.addInitScript(() => Object.assign(window, { AudioWorkletNode: undefined }));
+    await ready(page);
+    await mic(page).click();
+    await expect(page.locator(`${id("user")}[data-state=done]`)).toHaveText(/what is your name/i, PATIENCE);
+    await stateIs(page, "speaking", 30_000);
+    expect((await wireOf(page)).find((w) => w.type === "audio_start")!.data.format).toBe("webm");
   });
 });

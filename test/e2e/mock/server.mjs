@@ -135,6 +135,7 @@ class Ear {
   }
   audio(bytes) {
     if (!this.stream) return this.session.send("error", { code: "protocol_error", message: "sound came without `audio_start`", retryable: false });
+    if (this.stream.format !== "pcm_s16le") return void this.stream.messages++; /* not decoded */
     const n = bytes.length / 2;
     const ms = (n / this.rate) * 1000;
     let sum = 0;
