@@ -3,11 +3,11 @@
  *
  * A person is a folder avatars/ID with a rig (avatar.yaml, character_rig.h) and a drawing (character.svg).
  * For each size that sessions ask for the drawing is rasterised once into a sheet (character_sheet.h), shared
- * by all of them. A frame then takes a third of a millisecond: character_motion.h turns the pose into a face,
+ * by all of them. A frame then takes about half a millisecond: character_motion.h turns the pose into a face,
  * character_face.h warps the sheet's still picture and draws eyes and mouth on it.
  *
- * The model holds the sheets, counted, under a lock; one that nobody uses stays until another size or person
- * is asked for. An instance holds its sheet and the motion's memory, less than a kilobyte.
+ * The model holds the sheets, counted, under a lock; one that nobody uses stays as long as it is the only
+ * one. An instance holds its sheet, the motion's memory and, while it is drawing, the last picture.
  */
 #include "avatar/character_motion.h"
 
@@ -53,6 +53,8 @@ struct instance {
     struct shared_sheet *shared;
     struct ac_char_motion motion;
     int frame_us;
+    struct ac_frame *last; /* the picture before, while a turn goes on, and where its head was */
+    float last_head[AC_CHAR_RIGID];
 };
 
 static const struct ac_option OPTIONS[] = {
@@ -264,13 +266,24 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
     return take_sheet(s->model, &s->shared, id, w, h, env);
 }
 
+static void forget_last(struct instance *s)
+{
+    ac_frame_unref(s->last);
+    s->last = NULL;
+}
+
 static void close_instance(void *inst)
 {
     struct instance *s = inst;
+    forget_last(s);
     if (!s->shared)
         return;
     pthread_mutex_lock(&s->model->lock);
     s->shared->users--;
+    if (s->model->sheets->next) { /* not the only one: a poster's, say */
+        drop_unused(s->model);
+        give_back();
+    }
     pthread_mutex_unlock(&s->model->lock);
 }
 
@@ -279,8 +292,10 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
     struct instance *s = inst;
     struct ac_char_face face;
 
-    if (!in)
+    if (!in) {
+        forget_last(s);
         return 0;
+    }
     if (ac_cancelled(cancel))
         return AC_ECANCELED;
     const struct ac_char_sheet *sheet = s->shared->sheet;
@@ -290,13 +305,18 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
     pic->turn = in->turn;
     pic->picture.frame = in->pose.frame;
     ac_char_motion_step(&s->motion, s->shared->rig, &in->pose, s->frame_us, &face);
-    ac_char_face_draw(sheet, &face, &pic->picture);
+    bool same_head = s->last && memcmp(s->last_head, face.motion, sizeof s->last_head) == 0;
+    ac_char_face_draw(sheet, &face, &pic->picture, same_head ? &s->last->picture : NULL);
+    forget_last(s);
+    s->last = ac_frame_ref(pic);
+    memcpy(s->last_head, face.motion, sizeof s->last_head);
     return out->push(out, pic);
 }
 
 static void reset(void *inst)
 {
     struct instance *s = inst;
+    forget_last(s);
     memset(&s->motion, 0, sizeof s->motion);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum {
+    MAX_ROWS = AC_CHAR_MAX_SIDE / AC_CHAR_CELL + 1,
     MAX_NODES = (AC_CHAR_MAX_SIDE / AC_CHAR_CELL + 1) * (AC_CHAR_MAX_SIDE / AC_CHAR_CELL + 1),
     MAX_TILE = AC_CHAR_MAX_SIDE,
 };
@@ -153,14 +154,42 @@ void ac_char_tile_draw(struct ac_picture *pic, const struct ac_char_patch *patch
 
 /* ---- the frame ---- */
 
-void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face *face, struct ac_picture *pic)
+/* Adds the cells that the patch covers in the picture. */
+static void add_patch(int16_t *first, int16_t *end, const struct ac_picture *pic,
+                      const struct ac_char_patch *p, const struct ac_char_place *at)
+{
+    struct span s = covered(pic, p, at);
+    int x0 = s.x0 / AC_CHAR_CELL, x1 = (s.x1 + AC_CHAR_CELL - 1) / AC_CHAR_CELL;
+
+    for (int r = s.y0 / AC_CHAR_CELL; r * AC_CHAR_CELL < s.y1; r++) {
+        first[r] = (int16_t)(x0 < first[r] ? x0 : first[r]);
+        end[r] = (int16_t)(x1 > end[r] ? x1 : end[r]);
+    }
+}
+
+/* before: what to copy where nothing is warped, NULL for the still picture. */
+static void warp(const struct ac_char_sheet *s, const struct ac_char_grid *grid, struct ac_picture *pic,
+                 const struct ac_picture *before)
+{
+    struct ac_char_plane planes[3];
+
+    for (int p = 0; p < 3; p++)
+        planes[p] =
+            before ? (struct ac_char_plane){pic->data[p], before->data[p], pic->stride[p], before->stride[p]}
+                   : (struct ac_char_plane){pic->data[p], s->plane[p], pic->stride[p], s->width >> (p > 0)};
+    ac_char_warp_luma(planes, &s->luma, s->width, s->height, grid);
+    ac_char_warp_chroma(planes + 1, &s->chroma, s->width / 2, s->height / 2, grid);
+}
+
+void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face *face, struct ac_picture *pic,
+                       const struct ac_picture *before)
 {
     float dx[MAX_NODES], dy[MAX_NODES];
-    int16_t fx[MAX_NODES], fy[MAX_NODES];
+    int16_t fx[MAX_NODES], fy[MAX_NODES], first[MAX_ROWS], end[MAX_ROWS];
     int n = s->cols * s->rows;
+    const struct ac_char_patch *patch[] = {&s->eye[0], &s->eye[1], &s->mouth};
     struct ac_char_grid grid = {s->cols, s->rows, fx, fy, s->first, s->end};
     struct ac_char_place at[3];
-    struct ac_char_plane planes[3];
     float motion[AC_CHAR_FIELDS];
 
     memcpy(motion, face->motion, sizeof motion);
@@ -168,20 +197,22 @@ void ac_char_face_draw(const struct ac_char_sheet *s, const struct ac_char_face 
     memset(dx, 0, (size_t)n * sizeof *dx);
     memset(dy, 0, (size_t)n * sizeof *dy);
     for (int f = 0; f < AC_CHAR_FIELDS; f++) {
-        if (f == AC_CHAR_RIGID) {
-            at[0] = place(s, &s->eye[0], dx, dy);
-            at[1] = place(s, &s->eye[1], dx, dy);
-            at[2] = place(s, &s->mouth, dx, dy);
-        }
+        for (int i = 0; i < 3 && f == AC_CHAR_RIGID; i++)
+            at[i] = place(s, patch[i], dx, dy);
         add_field(dx, s->field[f], motion[f], n);
         add_field(dy, s->field[f] + n, motion[f], n);
     }
     to_fixed(fx, dx, n);
     to_fixed(fy, dy, n);
-    for (int p = 0; p < 3; p++)
-        planes[p] = (struct ac_char_plane){pic->data[p], s->plane[p], pic->stride[p], s->width >> (p > 0)};
-    ac_char_warp_luma(planes, &s->luma, s->width, s->height, &grid);
-    ac_char_warp_chroma(planes + 1, &s->chroma, s->width / 2, s->height / 2, &grid);
+    if (before) {
+        memcpy(first, s->face_first, (size_t)s->rows * sizeof *first);
+        memcpy(end, s->face_end, (size_t)s->rows * sizeof *end);
+        for (int i = 0; i < 3; i++)
+            add_patch(first, end, pic, patch[i], &at[i]);
+        grid.first = first;
+        grid.end = end;
+    }
+    warp(s, &grid, pic, before);
     for (int i = 0; i < 2; i++)
         ac_char_eye_draw(pic, s, i, face, &at[i]);
     ac_char_mouth_draw(pic, s, face, &at[2]);

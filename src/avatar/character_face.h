@@ -24,9 +24,12 @@ struct ac_char_face {
     struct ac_mouth mouth;        /* in range, see ac_char_mouth_clamp */
 };
 
-/* Draws the whole of pic, which has the sheet's size. */
+/*
+ * Draws the whole of pic, which has the sheet's size. before: a picture drawn with the same motion below
+ * AC_CHAR_RIGID, of which all that only the head moves is taken over (a third of the work), or NULL.
+ */
 void ac_char_face_draw(const struct ac_char_sheet *sheet, const struct ac_char_face *face,
-                       struct ac_picture *pic);
+                       struct ac_picture *pic, const struct ac_picture *before);
 
 /* Brings every value into its range; what is no number becomes 0. */
 struct ac_mouth ac_char_mouth_clamp(const struct ac_mouth *mouth);

@@ -132,9 +132,37 @@ static void displace(const struct ac_char_rig *rig, enum ac_char_field f, float 
     }
 }
 
+/* How far a field moves a node at most, in pixels. */
+static float reach(const struct ac_char_sheet *s, int f, int node)
+{
+    const float *dx = s->field[f], *dy = dx + s->cols * s->rows;
+    float most = f == AC_CHAR_JAW ? s->rig->mouth.open : f < AC_CHAR_RIGID ? 1 : 2;
+    return most * fmaxf(fabsf(dx[node]), fabsf(dy[node]));
+}
+
+/* The cells of row j of which a corner is moved further than `least` pixels by a field from first_field on.
+ */
+static void find_cells(const struct ac_char_sheet *s, int j, int first_field, float least, int16_t *first,
+                       int16_t *end)
+{
+    *first = (int16_t)(s->cols - 1);
+    *end = 0;
+    for (int i = 0; i < s->cols; i++) {
+        bool moves = false;
+        for (int f = first_field; f < AC_CHAR_FIELDS && !moves; f++)
+            moves = reach(s, f, j * s->cols + i) > least || reach(s, f, (j + 1) * s->cols + i) > least;
+        if (!moves)
+            continue;
+        int16_t from = (int16_t)(i ? i - 1 : 0), to = (int16_t)(i + 1 < s->cols ? i + 1 : i);
+        *first = from < *first ? from : *first;
+        *end = to > *end ? to : *end;
+    }
+}
+
 void ac_char_fields_fill(struct ac_char_sheet *s)
 {
     const float quiet = 0.02f; /* pixels: a node that no motion moves further stays put */
+    const float seen = 0.1f;   /* pixels: less than that nobody sees for the time of a frame */
     int nodes = s->cols * s->rows;
     for (int j = 0; j < s->rows; j++) {
         for (int i = 0; i < s->cols; i++) {
@@ -150,19 +178,7 @@ void ac_char_fields_fill(struct ac_char_sheet *s)
         }
     }
     for (int j = 0; j + 1 < s->rows; j++) {
-        s->first[j] = (int16_t)(s->cols - 1);
-        s->end[j] = 0;
-        for (int i = 0; i < s->cols; i++) {
-            bool moves = false;
-            for (int f = 0; f < AC_CHAR_FIELDS && !moves; f++) {
-                const float *at = s->field[f] + j * s->cols + i;
-                moves = at[0] != 0 || at[nodes] != 0 || at[s->cols] != 0 || at[nodes + s->cols] != 0;
-            }
-            if (!moves)
-                continue;
-            int16_t from = (int16_t)(i ? i - 1 : 0), to = (int16_t)(i + 1 < s->cols ? i + 1 : i);
-            s->first[j] = from < s->first[j] ? from : s->first[j];
-            s->end[j] = to > s->end[j] ? to : s->end[j];
-        }
+        find_cells(s, j, 0, 0, &s->first[j], &s->end[j]);
+        find_cells(s, j, AC_CHAR_RIGID, seen, &s->face_first[j], &s->face_end[j]);
     }
 }

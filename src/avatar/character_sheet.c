@@ -256,6 +256,8 @@ static int alloc_fields(struct ac_char_sheet *s)
     }
     s->first = ac_zalloc((size_t)s->rows * sizeof *s->first);
     s->end = ac_zalloc((size_t)s->rows * sizeof *s->end);
+    s->face_first = ac_zalloc((size_t)s->rows * sizeof *s->face_first);
+    s->face_end = ac_zalloc((size_t)s->rows * sizeof *s->face_end);
     ac_char_fields_fill(s);
     return 0;
 }
@@ -325,6 +327,8 @@ void ac_char_sheet_free(struct ac_char_sheet *s)
     free_patch(&s->mouth);
     free(s->first);
     free(s->end);
+    free(s->face_first);
+    free(s->face_end);
     for (int p = 0; p < 3; p++)
         free(s->plane[p]);
     free(s->block);

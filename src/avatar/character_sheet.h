@@ -65,6 +65,7 @@ struct ac_char_sheet {
     int cols, rows;                     /* nodes */
     float *field[AC_CHAR_FIELDS];       /* cols × rows dx, then as many dy: pixels for a parameter of 1 */
     int16_t *first, *end;               /* moving cells of each row */
+    int16_t *face_first, *face_end;     /* those that the face moves (visibly) while the head is still */
     struct ac_char_patch eye[2], mouth;
 };
 

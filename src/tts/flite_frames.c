@@ -222,23 +222,29 @@ static void make_pitch(struct synth *s)
 
 /* ---- spectrum ---- */
 
+/* The model's number j of a row: 16 bits over its range. */
+static float decode(const cst_cg_db *db, const unsigned short *row, int j)
+{
+    return db->model_min[j] + (float)(row[j] / 65535.0) * db->model_range[j];
+}
+
 static void predict(struct synth *s, int i)
 {
     const cst_cg_db *db = s->db;
-    struct frame *f = &s->frames[i];
-    int row = val_int(cart_interpret(f->item, db->param_trees[0][f->tree]));
-    const unsigned short *coded = db->model_vectors[0][row];
-    float *out = s->params->frames[i], values[256];
-    int n = db->num_channels[0];
+    const struct frame *f = &s->frames[i];
+    const unsigned short *row =
+        db->model_vectors[0][val_int(cart_interpret(f->item, db->param_trees[0][f->tree]))];
+    float *out = s->params->frames[i];
+    int channels = s->params->num_channels;
 
-    for (int j = 0; j < n; j++)
-        values[j] = db->model_min[j] + (float)(coded[j] / 65535.0) * db->model_range[j];
-    for (int j = 2; j < s->params->num_channels; j++)
-        out[j] = values[j];
+    for (int j = 2; j < channels; j++)
+        out[j] = decode(db, row, j);
     for (int j = 0; j < BANDS; j++)
-        s->bands->frames[i][j] = values[s->params->num_channels + 2 * j];
-    if (!db->spamf0)
-        out[0] = !f->pause && (f->voiced || values[n - 2] > 0.5f) ? shift_pitch(s, out[0]) : 0;
+        s->bands->frames[i][j] = decode(db, row, channels + 2 * j);
+    if (!db->spamf0) {
+        bool voiced = !f->pause && (f->voiced || decode(db, row, db->num_channels[0] - 2) > 0.5f);
+        out[0] = voiced ? shift_pitch(s, out[0]) : 0;
+    }
 }
 
 /* The track without the frames before `first`; a view. */

@@ -51,11 +51,13 @@ for (const [locale, question, expected] of [
     const from = await time();
     await page.waitForTimeout(500);
     expect(await time()).toBeGreaterThan(from + 0.3);
+    const ranges = await page.evaluate(() => document.querySelector<HTMLVideoElement>("video[data-avatar=talk]")!.buffered.length);
+    expect(ranges, "no chunk is missing from the video").toBe(1);
 
     await expect(page.locator(`${id("assistant")} .answer`)).toContainText(expected);
-    const pieces = await page.evaluate(() => [...(window as unknown as { pieces: Set<string> }).pieces]);
-    expect(pieces.length, "the answer came in several pieces").toBeGreaterThan(2);
-    for (let i = 1; i < pieces.length - 1; i++) expect(pieces[i].startsWith(pieces[i - 1].trimEnd())).toBe(true);
+    const texts = await page.evaluate(() => [...(window as unknown as { pieces: Set<string> }).pieces]);
+    expect(texts.length, "the answer came in several pieces").toBeGreaterThan(2);
+    for (let i = 1; i < texts.length - 1; i++) expect(texts[i].startsWith(texts[i - 1].trimEnd())).toBe(true);
 
     const loud = face.filter((f) => f.rms > LOUD);
     expect(loud.length, "there was sound").toBeGreaterThan(20);
@@ -99,6 +101,7 @@ test("the picture moves at once, also in the fifth answer after pauses", async (
   }
   expect(await page.locator(id("latency")).count()).toBe(5);
   expect(await page.locator(`${id("assistant")}[data-state=done]`).count()).toBe(5);
+  expect(await page.evaluate(() => performance.getEntriesByName("avatar:nudge").length), "nothing had to be helped on").toBe(0);
   await shot(page, "conversation");
   expect(errors).toEqual([]);
 });

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "avatar/character_face.h"
+
 enum { SIDE = 512, CALM_US = 480000 /* neither blink nor glance */ };
 
 static const char *const PEOPLE[] = {"lin", "david"};
@@ -294,6 +296,54 @@ static void *talk(void *arg)
     return NULL;
 }
 
+/* A picture of which only the face is drawn anew, upon the one before, beside the same drawn as a whole. */
+static void test_upon_the_picture_before(void **state)
+{
+    const struct ac_mouth wide_open = {.jaw = 1, .width = -1}, rounded = {.jaw = 0.3f, .round = 1};
+    const struct ac_char_face before = {.motion = {[AC_CHAR_YAW] = 0.05f, [AC_CHAR_ROLL] = 0.03f}};
+    struct ac_char_face now[3] = {before, before, before};
+    struct ac_env env = {.log_name = "test"};
+    (void)state;
+    now[0].mouth = wide_open;
+    now[1].mouth = rounded;
+    now[1].lid[0] = now[1].lid[1] = 1;
+    now[2].motion[AC_CHAR_BROW_L] = now[2].motion[AC_CHAR_BROW_IN] = 1.3f;
+    now[2].motion[AC_CHAR_SMILE] = now[2].smile = 1;
+    for (size_t i = 0; i < sizeof PEOPLE / sizeof *PEOPLE; i++) {
+        struct ac_char_rig *rig = puppet_rig(PEOPLE[i]);
+        struct ac_char_sheet *sheet = NULL;
+        assert_int_equal(ac_char_sheet_new(&sheet, rig, SIDE, SIDE, &env), 0);
+        for (size_t k = 0; k < sizeof now / sizeof *now; k++) {
+            struct ac_frame *old = ac_frame_new_picture(SIDE, SIDE),
+                            *whole = ac_frame_new_picture(SIDE, SIDE),
+                            *upon = ac_frame_new_picture(SIDE, SIDE);
+            ac_char_face_draw(sheet, &before, &old->picture, NULL);
+            ac_char_face_draw(sheet, &now[k], &whole->picture, NULL);
+            ac_char_face_draw(sheet, &now[k], &upon->picture, &old->picture);
+            int moved = 0, worst = 0;
+            for (int p = 0; p < 3; p++) {
+                for (int y = 0; y < SIDE >> (p > 0); y++) {
+                    for (int x = 0; x < SIDE >> (p > 0); x++) {
+                        int at = y * whole->picture.stride[p] + x, v = whole->picture.data[p][at];
+                        moved = abs(v - old->picture.data[p][at]) > moved ? abs(v - old->picture.data[p][at])
+                                                                          : moved;
+                        worst = abs(v - upon->picture.data[p][at]) > worst
+                                    ? abs(v - upon->picture.data[p][at])
+                                    : worst;
+                    }
+                }
+            }
+            assert_true(moved > 60);
+            assert_true(worst <= 6); /* a tenth of a pixel, at the sharpest edge */
+            ac_frame_unref(old);
+            ac_frame_unref(whole);
+            ac_frame_unref(upon);
+        }
+        ac_char_sheet_free(sheet);
+        ac_char_rig_free(rig);
+    }
+}
+
 static void test_threads(void **state)
 {
     struct job jobs[3] = {0};
@@ -324,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_blink_covers_the_iris),
         cmocka_unit_test(test_poses_out_of_range),
         cmocka_unit_test(test_cancel_and_end),
+        cmocka_unit_test(test_upon_the_picture_before),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

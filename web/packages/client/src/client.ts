@@ -8,7 +8,7 @@
 import { Emitter } from "./emitter";
 import { SERVER_MESSAGES, type AudioStart, type Chunk, type ChunkMeta, type Prefs, type ServerMessages } from "./protocol";
 
-/** `connecting`: first attempt under way. `lost`: was or will be connected, waiting for the next attempt or in it. */
+/** `connecting`: first attempt under way. `lost`: was or will be connected, waiting for the next attempt or in it. `closed`: by close(), or the session went on elsewhere. */
 export type ConnectionStatus = "connecting" | "connected" | "lost" | "closed";
 
 export interface ConnectionEvent {
@@ -50,6 +50,8 @@ const MAX_WAITING_BYTES = 256 * 1024;
 function withIdle(data: object, idleMs: number | undefined): object {
   return idleMs === undefined ? data : { ...data, idle_ms: Math.round(idleMs) };
 }
+/** The session id has connected elsewhere; coming back would only take the place away again. */
+const TAKEN_OVER = 4001;
 
 export function newSessionId(): string {
   const bytes = new Uint8Array(12);
@@ -212,6 +214,11 @@ export class AvatarClient extends Emitter<ClientEvents> {
     this.socket = null;
     this.pendingMeta = null;
     if (!this.wanted) return;
+    if (closeCode === TAKEN_OVER) {
+      this.wanted = false;
+      if (typeof window !== "undefined") window.removeEventListener("online", this.retryNow);
+      return this.setStatus({ status: "closed", retryInMs: 0, attempt: this.attempt, closeCode, reason });
+    }
     const { firstMs = 500, maxMs = 15_000, factor = 2 } = this.options.backoff ?? {};
     /* A full server (1013) asks for more patience. */
     const base = Math.min(maxMs, Math.max(closeCode === 1013 ? 3000 : 0, firstMs * factor ** Math.min(this.attempt, 16)));

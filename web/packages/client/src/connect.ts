@@ -9,7 +9,7 @@ export function connectPlayer(client: AvatarClient, player: AvatarPlayer): () =>
     client.on("turn_done", ({ turn }) => player.complete(turn)),
     client.on("interrupted", ({ turn }) => turn !== null && player.stop(turn)),
     client.on("connection", ({ status }) => {
-      if (status === "lost") player.disconnected();
+      if (status === "lost" || status === "closed") player.disconnected();
       if (status === "connected") player.reset();
     }),
     player.on("playback", ({ turn, heardMs }) => client.playback(turn, heardMs, player.idleMs())),

@@ -156,6 +156,17 @@ describe("reconnection", () => {
     expect(of("connection").at(-1)).toMatchObject({ closeCode: 1013, reason: "no free session", retryInMs: 3000 });
   });
 
+  it("does not come back when the session went on elsewhere, until told to", () => {
+    const { client, of } = connected();
+    FakeSocket.last.drop(4001, "closed");
+    expect(of("connection").at(-1)).toMatchObject({ status: "closed", closeCode: 4001, retryInMs: 0 });
+    vi.advanceTimersByTime(60_000);
+    client.retryNow();
+    expect(FakeSocket.all).toHaveLength(1);
+    client.connect();
+    expect(FakeSocket.all).toHaveLength(2);
+  });
+
   it("tries at once when asked, once", () => {
     const { client } = connected();
     FakeSocket.last.drop();

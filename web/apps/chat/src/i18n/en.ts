@@ -5,6 +5,7 @@ export const en = {
     connecting: "Connecting…",
     connected: "Connected",
     lost: "Connection lost",
+    closed: "Opened elsewhere; reload to go on here",
     retryIn: "Connection lost, next try in {seconds} s",
     retrying: "Connection lost, trying again…",
     retryNow: "Try now",

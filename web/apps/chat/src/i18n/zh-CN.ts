@@ -7,6 +7,7 @@ export const zhCN: typeof en = {
     connecting: "正在连接…",
     connected: "已连接",
     lost: "连接已断开",
+    closed: "对话已在别处打开，刷新后可在此继续",
     retryIn: "连接已断开，{seconds} 秒后重试",
     retrying: "连接已断开，正在重试…",
     retryNow: "立即重试",
