@@ -86,6 +86,21 @@ static int find_lang(const struct ac_whisper *w, const char *tag)
     return lang;
 }
 
+/* Says which languages there are, as many as a sentence holds. */
+static int no_lang(struct instance *i, const char *tag)
+{
+    const struct ac_whisper_spec *s = &i->model->whisper.spec;
+    struct ac_str codes = {0};
+
+    size_t k = 0;
+    for (; k < s->n_langs && codes.len < 64; k++)
+        ac_str_addf(&codes, "%s%s", k ? ", " : "", s->lang[k]);
+    ac_env_fail(i->env, AC_ENOTSUP, "%s has no language '%s'; it has %s%s", i->cfg->model, tag, codes.p,
+                k < s->n_langs ? " …" : "");
+    ac_str_free(&codes);
+    return AC_ENOTSUP;
+}
+
 /* The language of the frame, else the configured one. */
 static int choose_lang(struct instance *i, const char *asked)
 {
@@ -103,11 +118,7 @@ static int choose_lang(struct instance *i, const char *asked)
     if (!w->spec.multilingual)
         return 0;
     i->lang = find_lang(w, tag);
-    if (i->lang < 0)
-        return ac_env_fail(i->env, AC_ENOTSUP,
-                           "whisper %s has no language '%s': its %zu languages are en, zh …", i->cfg->model,
-                           tag, w->spec.n_langs);
-    return 0;
+    return i->lang < 0 ? no_lang(i, tag) : 0;
 }
 
 static int open_instance(void *inst, void *model, const void *cfg, struct ac_env *env)

@@ -10,6 +10,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/bench_listen.h"
 #include "cli/bench_stats.h"
 #include "cli/bench_talk.h"
 #include "cli/bench_vad.h"
@@ -357,13 +358,16 @@ static int bench_with(struct bench *b, const char *file, const struct ac_cli_lis
     return status;
 }
 
-static int listen_with(const char *file, const struct ac_cli_list *sets, int rounds, bool json)
+/* vad and listen need no speaker. */
+static int listen_with(const char *what, const char *file, const struct ac_cli_list *sets, int rounds,
+                       const char *question, bool json)
 {
     struct ac_config *cfg = NULL;
-    int status = ac_cli_load("bench vad", &cfg, file, sets, true);
+    bool vad = strcmp(what, "vad") == 0;
+    int status = ac_cli_load(vad ? "bench vad" : "bench listen", &cfg, file, sets, true);
 
     if (status == AC_CLI_GO)
-        status = ac_bench_vad(cfg, rounds, json);
+        status = vad ? ac_bench_vad(cfg, rounds, json) : ac_bench_listen(cfg, rounds, question, json);
     ac_config_free(cfg);
     return status;
 }
@@ -385,26 +389,29 @@ int ac_cli_bench(int argc, char **argv)
     };
     const struct ac_cli_spec spec = {
         .command = "bench",
-        .usage = "say | vad [options]",
+        .usage = "say | vad | listen [options]",
         .help =
             "Measures on this machine. say: what a spoken answer costs, that is time to the first sound, "
             "picture and\nfragment, CPU a picture, memory a talking session. vad: what it costs to find out "
-            "whether somebody speaks.",
+            "whether somebody speaks. listen: how long a spoken question\nwaits for text, first token and "
+            "first "
+            "fragment of its answer.",
         .options = options,
         .n_options = sizeof options / sizeof *options,
         .max_words = 1,
     };
     int status = ac_cli_parse(&spec, argc, argv, &words);
 
-    bool vad = words.n == 1 && strcmp(words.items[0], "vad") == 0;
-    if (status == AC_CLI_GO && !vad && (words.n != 1 || strcmp(words.items[0], "say") != 0))
-        status = ac_cli_usage_error("bench", "name what is to be measured: say or vad");
+    const char *what = words.n == 1 ? words.items[0] : "";
+    bool listen = strcmp(what, "vad") == 0 || strcmp(what, "listen") == 0;
+    if (status == AC_CLI_GO && !listen && strcmp(what, "say") != 0)
+        status = ac_cli_usage_error("bench", "name what is to be measured: say, vad or listen");
     if (status == AC_CLI_GO)
         status = parse_count("rounds", rounds, 1000, &b.rounds);
     if (status == AC_CLI_GO)
         status = parse_count("sessions", sessions, MAX_SESSIONS, &b.sessions);
-    if (status == AC_CLI_GO && vad)
-        status = listen_with(file, &sets, b.rounds, json);
+    if (status == AC_CLI_GO && listen)
+        status = listen_with(what, file, &sets, b.rounds, sentence, json);
     else if (status == AC_CLI_GO)
         status = bench_with(&b, file, &sets, sentence, json);
     ac_cli_list_free(&sets);

@@ -233,10 +233,52 @@ static void look_at_voices(struct ac_doctor *d, const struct ac_config *cfg, str
                       "no voice was found");
 }
 
+struct languages {
+    struct ac_str names;
+    size_t n;
+};
+
+enum { NAMED_LANGUAGES = 12 };
+
+static void add_language(void *arg, const struct ac_item *item)
+{
+    struct languages *l = arg;
+
+    if (l->n++ < NAMED_LANGUAGES)
+        ac_str_addf(&l->names, "%s%s", l->n > 1 ? ", " : "", item->lang);
+}
+
+/* Which recognisers listen, in the order in which they are asked, and in which languages. */
+static void look_at_listening(struct ac_doctor *d, const struct ac_config *cfg, struct ac_models *models)
+{
+    const struct ac_handler_info *const *engines;
+    size_t n = ac_config_use(cfg, AC_STAGE_ASR, &engines), listening = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct languages l = {0};
+        struct ac_instance *inst;
+        if (ac_instance_open(&inst, models, engines[i], NULL, NULL) != 0)
+            continue;
+        ac_instance_close(inst);
+        ac_models_list_engine(models, engines[i], add_language, &l);
+        if (l.n == 0)
+            ac_str_add(&l.names, "what its server understands");
+        else if (l.n > NAMED_LANGUAGES)
+            ac_str_addf(&l.names, " and %zu more", l.n - NAMED_LANGUAGES);
+        ac_doctor_add(d, "listening", engines[i]->name, AC_DOCTOR_OK, NULL, "%s: %s",
+                      listening++ ? "then" : "first", l.names.p);
+        ac_str_free(&l.names);
+    }
+    if (!listening)
+        ac_doctor_add(d, "listening", "(none)", AC_DOCTOR_NOTE, "see the engines of stage asr",
+                      "no recogniser opens: people can only type");
+}
+
 static void look_at_engines(struct ac_doctor *d, const struct ac_config *cfg, struct ac_models *models)
 {
     for (int stage = AC_STAGE_INVALID + 1; stage < AC_STAGE_COUNT; stage++)
         look_at_stage(d, cfg, models, stage, stage >= AC_STAGE_LLM);
+    look_at_listening(d, cfg, models);
     if (ac_models_list(models, AC_STAGE_AVATAR, add_item, &(struct listing){d, "avatars"}) == 0)
         ac_doctor_add(
             d, "avatars", "(none)", AC_DOCTOR_PROBLEM,

@@ -1,7 +1,9 @@
 /* The libraries as they were really loaded, asked one by one. */
 #include "cli/doctor.h"
 
+#include <archive.h>
 #include <cairo.h>
+#include <curl/curl.h>
 #include <espeak-ng/speak_lib.h>
 #include <jansson.h>
 #include <libavcodec/avcodec.h>
@@ -58,4 +60,6 @@ void ac_doctor_libraries(struct ac_doctor *d)
     add(d, "jansson", jansson_version_str());
     add(d, "libyaml", yaml_get_version_string());
     add(d, "zlib", zlibVersion());
+    add(d, "libcurl", curl_version_info(CURLVERSION_NOW)->version);
+    add(d, "libarchive", archive_version_details());
 }

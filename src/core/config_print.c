@@ -169,8 +169,7 @@ static const char reference_head[] =
     "[espeak]}`.\n\n"
     "Engines that run neural networks load ONNX Runtime: the file that `$AVATAR_CHAT_ONNXRUNTIME` names, "
     "else\n"
-    "`lib/libonnxruntime.so` in a data folder, the installed one, the system's; `avatar-chat doctor` says "
-    "which.\n";
+    "the installed one, that of the source tree (`lib/`), the system's; `avatar-chat doctor` says which.\n";
 
 static const char table_head[] = "\n| option | takes | default | meaning |\n|---|---|---|---|\n";
 

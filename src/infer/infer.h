@@ -105,8 +105,8 @@ struct ac_infer_runtime {
 };
 /*
  * Loads the library when it is not loaded yet and tells which it is. Looked for: the file named by
- * $AVATAR_CHAT_ONNXRUNTIME and nothing else where that is set; else lib/libonnxruntime.so below the data
- * directories, the installed one, the system's. AC_EMODEL with the reason in env.
+ * $AVATAR_CHAT_ONNXRUNTIME and nothing else where that is set; else the installed one, that of the source
+ * tree (lib/), the system's. AC_EMODEL with the reason in env.
  */
 int ac_infer_runtime(struct ac_infer_runtime *r, struct ac_env *env);
 

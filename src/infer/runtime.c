@@ -7,7 +7,6 @@
 #include "infer/private.h"
 
 #include "base/log.h"
-#include "base/mem.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -43,22 +42,23 @@ const OrtApi *ac_ort_api(void)
 
 /* ---- the library ---- */
 
-/* The file to load by its path, malloc'ed; NULL: leave it to the system's search. */
-static char *find_library(const struct ac_env *env)
+/*
+ * The file to load; NULL: leave it to the system's search. Data folders are no place for it: they may be
+ * anybody's.
+ */
+static const char *find_library(void)
 {
+    static const char *const places[] = {AC_INSTALL_LIB_DIR "/libonnxruntime.so",
+                                         AC_SOURCE_DIR "/lib/libonnxruntime.so"};
     const char *named = getenv("AVATAR_CHAT_ONNXRUNTIME");
 
     if (named && *named)
-        return ac_strdup(named);
-    for (const char *const *dir = env->data_dirs; dir && *dir; dir++) {
-        char *path = ac_asprintf("%s/lib/libonnxruntime.so", *dir);
-        if (access(path, F_OK) == 0)
-            return path;
-        free(path);
+        return named;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (access(places[i], F_OK) == 0)
+            return places[i];
     }
-    return access(AC_INSTALL_LIB_DIR "/libonnxruntime.so", F_OK) == 0
-               ? ac_strdup(AC_INSTALL_LIB_DIR "/libonnxruntime.so")
-               : NULL;
+    return NULL;
 }
 
 static void *open_system_library(void)
@@ -77,34 +77,27 @@ static void *open_system_library(void)
 static int load(struct ac_env *env)
 {
     const OrtApiBase *(*get_base)(void) = NULL;
+    const char *path = find_library(), *why;
     Dl_info where;
 
     if (the.api)
         return 0;
-    char *path = find_library(env);
     void *handle = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : open_system_library();
     if (!handle && !path)
         return ac_env_fail(env, AC_EMODEL, "ONNX Runtime is not installed: " HOW_TO_GET);
     if (!handle) {
-        const char *why = dlerror();
-        int err =
-            ac_env_fail(env, AC_EMODEL, "ONNX Runtime does not load (%s): " HOW_TO_GET, why ? why : path);
-        free(path);
-        return err;
+        why = dlerror();
+        return ac_env_fail(env, AC_EMODEL, "ONNX Runtime does not load (%s): " HOW_TO_GET, why ? why : path);
     }
     void *symbol = dlsym(handle, "OrtGetApiBase");
     memcpy(&get_base, &symbol, sizeof get_base); /* ISO C has no cast between the two kinds of pointer */
-    if (!symbol) {
-        int err = ac_env_fail(env, AC_EMODEL, "%s is not ONNX Runtime: " HOW_TO_GET,
-                              path ? path : "libonnxruntime.so");
-        free(path);
-        return err;
-    }
+    if (!symbol)
+        return ac_env_fail(env, AC_EMODEL, "%s is not ONNX Runtime: " HOW_TO_GET,
+                           path ? path : "libonnxruntime.so");
     snprintf(loaded_path, sizeof loaded_path, "%s",
-             path                     ? path
-             : dladdr(symbol, &where) ? where.dli_fname
-                                      : "libonnxruntime.so");
-    free(path);
+             path                          ? path
+             : dladdr(symbol, &where) != 0 ? where.dli_fname
+                                           : "libonnxruntime.so");
     base = get_base();
     the.api = base->GetApi(ORT_API_VERSION);
     if (!the.api)

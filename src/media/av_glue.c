@@ -4,9 +4,13 @@
 #include "base/log.h"
 #include <libavutil/error.h>
 #include <libavutil/log.h>
+#include <libavutil/mem.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+/* One block for libav at most: a picture of 8K has 50 MB, but a forged header asks for gigabytes. */
+enum { MAX_ALLOC_BYTES = 256 << 20 };
 
 static _Thread_local bool quiet;
 
@@ -31,16 +35,17 @@ void ac_av_quiet(bool be_quiet)
     quiet = be_quiet;
 }
 
-static void set_callback(void)
+static void set_up(void)
 {
     av_log_set_callback(forward_log);
+    av_max_alloc(MAX_ALLOC_BYTES);
 }
 
 void ac_av_setup(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    pthread_once(&once, set_callback);
+    pthread_once(&once, set_up);
 }
 
 int ac_av_error(int averror, const char *what)

@@ -5,8 +5,8 @@
 #include "avatarchat/frame.h"
 #include <libavutil/frame.h>
 
-/* Sends libav's log (and x264's, which goes through it) to ac_log. Every open calls it; only the first
- * counts. */
+/* Sends libav's log (and x264's, which goes through it) to ac_log and bounds what it allocates. Every open
+ * calls it; only the first counts. */
 void ac_av_setup(void);
 /* While true, what libav says on the calling thread about its input is logged for debugging only. */
 void ac_av_quiet(bool quiet);

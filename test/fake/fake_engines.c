@@ -11,7 +11,7 @@
 #include <string.h>
 
 static atomic_bool released;
-static atomic_int open_count, stuck_count;
+static atomic_int open_count, stuck_count, hang_count;
 
 void fake_release(bool on)
 {
@@ -21,6 +21,11 @@ void fake_release(bool on)
 int fake_open_count(void)
 {
     return atomic_load(&open_count);
+}
+
+int fake_hang_count(void)
+{
+    return atomic_load(&hang_count);
 }
 
 void fake_opened(int n)
@@ -90,8 +95,10 @@ static void fake_close(void *inst)
 
 int fake_hang(struct ac_cancel *cancel)
 {
+    atomic_fetch_add(&hang_count, 1);
     while (!ac_cancelled(cancel))
         ac_sleep_us(2000);
+    atomic_fetch_sub(&hang_count, 1);
     return AC_ECANCELED;
 }
 

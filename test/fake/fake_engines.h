@@ -33,6 +33,8 @@ void fake_release(bool on);
 int fake_open_count(void);
 /* How many engine calls are stuck now. */
 int fake_stuck_count(void);
+/* How many hang, waiting to be cancelled. */
+int fake_hang_count(void);
 /* Final results that fake recognisers have given so far. */
 int fake_finals(void);
 /*

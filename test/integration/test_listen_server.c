@@ -227,12 +227,40 @@ static void test_quiet_room(void **state)
     ws_close(&c);
 }
 
+/* `bench listen` measures what it says. */
+static void test_bench(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"endpoint_ms", "asr_result_ms", "first_token_ms", "first_fragment_ms"};
+    char command[512];
+    json_error_t e;
+    double before = 0;
+
+    snprintf(command, sizeof command,
+             "%s bench listen --rounds 1 --json --set asr.use=pocketsphinx 2>/dev/null",
+             getenv("AVATAR_CHAT_BIN"));
+    FILE *out = popen(command, "r"); // NOLINT(cert-env33-c): the test names the program
+    assert_non_null(out);
+    json_t *all = json_loadf(out, 0, &e);
+    assert_int_equal(pclose(out), 0);
+    assert_non_null(all);
+    assert_true(strcasestr(json_string_value(json_object_get(all, "heard")), "you do") != NULL);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        double ms = json_number_value(json_object_get(json_object_get(all, keys[i]), "median"));
+        if (ms < before - 50) /* endpoint_ms is the server's own count */
+            fail_msg("%s: %g ms after %g", keys[i], ms, before);
+        before = ms;
+    }
+    json_decref(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hands_free),
         cmocka_unit_test(test_push_to_talk),
         cmocka_unit_test(test_quiet_room),
+        cmocka_unit_test(test_bench),
     };
 
     if (!ac_registry_find(AC_STAGE_ASR, "pocketsphinx")) {

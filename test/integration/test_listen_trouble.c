@@ -83,16 +83,15 @@ static void test_endless(void **state)
 /* Much more sound than can be listened to: the oldest goes, it is told once, and listening goes on. */
 static void test_overflow(void **state)
 {
-    static const int16_t hang = FAKE_VAD_HANG;
     struct scene s;
     struct fake_client *c = &s.c;
 
     (void)state;
     open_scene(&s, "listen.queue_ms=2000");
     mic_on(c, "");
-    for (int i = 0; i < 512; i++)
-        ac_session_binary(c->session, (const char *)&hang,
-                          sizeof hang); /* nothing is taken for two seconds */
+    send_level(c, FAKE_VAD_HANG, 40, RATE); /* nothing is taken for two seconds */
+    while (!fake_hang_count())
+        ac_sleep_us(1000);
     for (int i = 0; i < 40; i++) {
         hush(c, 100);
         ac_sleep_us(1000);

@@ -4,7 +4,9 @@
  */
 #include "core/models.h"
 #include "core/registry.h"
+#include "core/session.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <pthread.h>
@@ -149,14 +151,14 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct ac_str errors = {0};
-    const char *set = "tts.use=quick";
+    const char *sets[] = {"tts.use=quick", "server.model_idle_s=1"};
 
     ac_registry_set(engines);
     ac_log_setup(0, AC_LOG_LOGFMT, 2); /* failures are asked for here */
     models_opened = models_closed = opens = closes = fail_models = fail_opens = 0;
     sem_init(&slow_entered, 0, 0);
     sem_init(&slow_go, 0, 0);
-    if (ac_config_load(&f->cfg, NULL, &set, 1, &errors) != 0)
+    if (ac_config_load(&f->cfg, NULL, sets, 2, &errors) != 0)
         return -1;
     f->models = ac_models_new(f->cfg);
     *state = f;
@@ -349,6 +351,26 @@ static void test_many_threads(void **state)
     assert_int_equal(models_opened, models_closed);
 }
 
+/* The hub closes what nobody has used for a second here; what is in use stays. */
+static void test_idle(void **state)
+{
+    struct fixture *f = *state;
+    struct ac_instance *a, *b;
+    struct ac_hub *hub;
+
+    assert_int_equal(ac_hub_new(&hub, f->cfg), 0);
+    sem_post(&slow_go);
+    assert_int_equal(ac_instance_open(&a, ac_hub_models(hub), &quick, NULL, NULL), 0);
+    assert_int_equal(ac_instance_open(&b, ac_hub_models(hub), &slow, NULL, NULL), 0);
+    ac_instance_close(a);
+    for (int i = 0; i < 500 && !atomic_load(&models_closed); i++)
+        ac_sleep_us(20000);
+    assert_int_equal(models_closed, 1);
+    assert_int_equal(models_opened, 2);
+    ac_instance_close(b);
+    ac_hub_free(hub, 5000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +380,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_slow_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
