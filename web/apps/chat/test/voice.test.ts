@@ -54,7 +54,7 @@ describe("what is spoken", () => {
     socket.server("vad", { speech: true, utterance: 1 });
     socket.server("asr_result", { utterance: 1, text: "one" });
     socket.server("state", { state: "thinking", turn: 1 });
-    socket.server("text_chunk", { turn: 1, chunk: "A long" });
+    socket.server("text_done", { turn: 1, text: "A long" });
     socket.server("vad", { speech: true, utterance: 2 });
     socket.server("interrupted", { turn: 1, reason: "speech" });
     socket.server("asr_result", { utterance: 2, text: "two" });

@@ -42,7 +42,10 @@ export class VoiceInput extends Emitter<VoiceEvents> {
   constructor(private readonly client: AvatarClient, private readonly options: VoiceOptions) {
     super();
     this.offs = [
-      client.on("connection", ({ status }) => status === "connected" && void this.reconnected()),
+      client.on("connection", ({ status }) => {
+        if (status === "connected") void this.reconnected();
+        if (status === "closed") void this.stop();
+      }),
       client.on("state", ({ state }) => {
         if (state === "listening") this.heard = true;
         else if (state === "idle" && this.heard && this.status === "on" && this.mode === "hands_free") void this.stop();

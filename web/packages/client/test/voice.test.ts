@@ -152,6 +152,13 @@ describe("VoiceInput", () => {
     expect([voice.status, mic.log.at(-1), sent()]).toEqual(["off", "close", []]);
   });
 
+  it("goes off with the conversation", async () => {
+    const { client, voice, mic } = await listening();
+    client.close();
+    await settle();
+    expect([voice.status, mic.log.at(-1)]).toEqual(["off", "close"]);
+  });
+
   it("goes off when the server has ended the stream, but not for the idle of before it", async () => {
     const { voice } = await listening();
     FakeSocket.last.server("state", { state: "idle", turn: 0 });

@@ -179,7 +179,9 @@ export const useConversation = defineStore("conversation", () => {
       settle(message, message?.text ? "done" : "failed");
     });
     c.on("interrupted", ({ turn: id }) => {
-      if (id !== null) settle(answerOf(id), "stopped");
+      const message = id === null ? undefined : answerOf(id);
+      /* Also one whose text is whole: it was not heard to its end. */
+      if (message && message.state !== "failed") message.state = "stopped";
     });
     c.on("degraded", ({ stage, from, to, reason }) =>
       notify({ kind: "warning", key: "notice.degraded", params: { stage, from, to, reason } }),
