@@ -30,7 +30,7 @@ test("the example page talks", async ({ page }) => {
   page.on("console", (m) => m.type() === "error" && !/favicon/.test(m.location().url) && errors.push(m.text()));
   try {
     await page.goto(server.url);
-    await expect.poll(() => page.evaluate(() => document.querySelector<HTMLVideoElement>("video[data-avatar=idle]")!.currentTime), { timeout: 30_000 }).toBeGreaterThan(0.1);
+    await expect.poll(() => page.evaluate(() => document.querySelector<HTMLVideoElement>("video[data-avatar=idle]")?.currentTime ?? 0), { timeout: 30_000 }).toBeGreaterThan(0.1);
     await page.locator("#question").fill("What can you do?");
     await page.keyboard.press("Enter");
     await expect(page.locator("#answer")).toContainText(/[a-z]{3,}/i);
@@ -56,7 +56,7 @@ test("the example page listens", async () => {
   try {
     const page = await browser.newPage();
     await page.goto(server.url);
-    await page.waitForFunction(() => document.querySelector<HTMLVideoElement>("video[data-avatar=idle]")!.currentTime > 0.1, null, { timeout: 30_000 });
+    await page.waitForFunction(() => (document.querySelector<HTMLVideoElement>("video[data-avatar=idle]")?.currentTime ?? 0) > 0.1, null, { timeout: 30_000 });
     await page.getByText("Microphone").click();
     await expect(page.locator("#question")).toHaveValue(/what is your name/i, { timeout: 30_000 });
     await expect(page.locator("#answer")).toContainText(/[a-z]{3,}/i);

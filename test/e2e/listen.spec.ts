@@ -80,7 +80,7 @@ test.describe("with the scripted server", () => {
 
     await mic(page).click();
     await expect(mic(page)).toHaveAttribute("data-status", "off");
-    expect((await orderOf(page, "audio_start", "audio_end")).at(-1)).toBe("audio_end");
+    await expect.poll(async () => (await orderOf(page, "audio_start", "audio_end")).at(-1)).toBe("audio_end");
   });
 
   test("the sound goes out at the rate that is told", async () => {
@@ -113,7 +113,7 @@ test.describe("with the scripted server", () => {
     await expect(mic(page)).toHaveAttribute("data-status", "off");
     const wire = await wireOf(page);
     expect(wire.find((w) => w.type === "audio_start")!.data).toMatchObject({ format: "webm" });
-    expect((await orderOf(page, "binary", "audio_end")).at(-1)).toBe("audio_end");
+    await expect.poll(async () => (await orderOf(page, "binary", "audio_end")).at(-1)).toBe("audio_end");
   });
 
   for (const way of ["space bar", "button", "Space on the button"] as const) {
