@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(__dirname, "../..");
-const BIN = resolve(ROOT, process.env.AVATAR_CHAT_BIN ?? "build/avatar-chat");
+export const BIN = resolve(ROOT, process.env.AVATAR_CHAT_BIN ?? "build/avatar-chat");
 export const ARTEFACTS = join(ROOT, "test-artefacts");
 
 export interface Server {
@@ -52,6 +52,7 @@ export function startServer(port = 0, ...more: string[]): Promise<Server> {
   return start(BIN, ["serve", "--port", String(port), "--set", "server.host=127.0.0.1", ...more], /event=ready [^\n]*port=(\d+)/);
 }
 
-export function startMock(): Promise<Server> {
-  return start(process.execPath, [join(__dirname, "mock/server.mjs"), "0"], /listening on (\d+)/);
+export function startMock({ port = 0, deaf = false } = {}): Promise<Server> {
+  const dist = join(ROOT, "web/apps/chat/dist");
+  return start(process.execPath, [join(__dirname, "mock/server.mjs"), String(port), dist, deaf ? "deaf" : ""], /listening on (\d+)/);
 }

@@ -1,13 +1,15 @@
 /*
  * A scripted server for the page: speaks docs/protocol.md without any engine, so that faults can be shown at will.
  *
- *     node test/e2e/mock/server.mjs [PORT] [DIST]     prints "listening on PORT"
+ *     node test/e2e/mock/server.mjs [PORT] [DIST] [deaf]     prints "listening on PORT"
  *
  * The pictures are made once by ffmpeg: an idle clip, and an answer of three sentences of 2 s cut in fragments of 200 ms. What a
  * question does is told by its first word:
  *     slow   the second sentence comes 1.5 s late        drop    the socket is cut in mid-answer
  *     fail   an error in place of an answer              degrade another engine takes over first
  *     short  the first sentence only
+ * It hears loud from quiet: 200 ms of loud begin an utterance, 500 ms of quiet (or audio_end) end it; what was said is SPOKEN,
+ * word by word. `/api/heard` tells what came of the microphones. `deaf`: it cannot listen.
  * Run from web/ or with NODE_PATH, for the package ws.
  */
 import { execFileSync } from "node:child_process";
@@ -26,6 +28,11 @@ const work = mkdtempSync(join(tmpdir(), "avatar-mock-"));
 const SENTENCE_MS = 2000;
 const FRAGMENT_MS = 200;
 const IDLE_MS = 4000;
+const SPOKEN = ["hello there", "what can you do", "tell me more"];
+const LOUD_RMS = 0.01;
+const LISTEN = process.argv[4] === "deaf"
+  ? { available: false, loading: false, vad: "", asr: "", languages: [], reason: "mock: the model is missing; fetch it" }
+  : { available: true, loading: false, vad: "mock-vad", asr: "mock-asr", languages: ["en"], reason: "" };
 const SENTENCES = [
   "This is the **first** sentence of a scripted answer, ",
   "here comes the second one with `code` in it. ",
@@ -78,9 +85,11 @@ const API = {
   ],
 };
 
+const heard = [];
+
 function serve(req, res) {
   const url = new URL(req.url, "http://mock");
-  const json = url.pathname === "/api/topics"
+  const json = url.pathname === "/api/heard" ? heard : url.pathname === "/api/topics"
     ? url.searchParams.get("lang")?.startsWith("zh") ? ["你是谁？", "你会做什么？"] : ["Who are you?", "What can you do?", "How fast are you?"]
     : API[url.pathname];
   if (json) return void res.setHeader("Content-Type", "application/json").end(JSON.stringify(json));
@@ -107,6 +116,69 @@ function words(text) {
   return out.map((w, i) => ({ ...w, t: (i * SENTENCE_MS) / out.length, d: SENTENCE_MS / out.length }));
 }
 
+/** The ear: loud or quiet, by the length of what comes. */
+class Ear {
+  constructor(session) {
+    this.session = session;
+    this.utterance = 0;
+  }
+  start({ mode = "hands_free", format = "pcm_s16le", sample_rate = 16000 }) {
+    this.stop();
+    this.mode = mode;
+    this.rate = sample_rate;
+    this.stream = { mode, format, sample_rate, samples: 0, messages: 0, ended: false };
+    heard.push(this.stream);
+    this.loudMs = this.quietMs = this.words = 0;
+    this.speaks = false;
+    if (mode === "push_to_talk") this.begin();
+    if (!this.session.running) this.session.send("state", { state: "listening", turn: this.session.turn });
+  }
+  audio(bytes) {
+    if (!this.stream) return this.session.send("error", { code: "protocol_error", message: "sound came without `audio_start`", retryable: false });
+    if (this.stream.format !== "pcm_s16le") return void this.stream.messages++; /* not decoded */
+    const n = bytes.length / 2;
+    const ms = (n / this.rate) * 1000;
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += (bytes.readInt16LE(2 * i) / 32768) ** 2;
+    const loud = Math.sqrt(sum / n) > LOUD_RMS;
+    this.stream.samples += n;
+    this.stream.messages++;
+    this.loudMs = loud ? this.loudMs + ms : this.speaks ? this.loudMs : 0;
+    this.quietMs = loud ? 0 : this.quietMs + ms;
+    if (!this.speaks && this.loudMs >= 200) this.begin();
+    if (this.speaks) this.partial(Math.floor(this.loudMs / 300));
+    if (this.speaks && this.mode === "hands_free" && this.quietMs >= 500) this.end();
+  }
+  begin() {
+    this.speaks = true;
+    this.session.send("vad", { speech: true, utterance: ++this.utterance, at_ms: 0 });
+    this.session.interrupt("speech");
+  }
+  partial(words) {
+    const all = this.text().split(" ");
+    if (words <= this.words || this.words >= all.length) return;
+    this.words = words;
+    this.session.send("asr_partial", { utterance: this.utterance, text: all.slice(0, words).join(" "), lang: "en", final: false });
+  }
+  text() {
+    return SPOKEN[(this.utterance - 1) % SPOKEN.length];
+  }
+  end() {
+    const text = this.loudMs >= 200 ? this.text() : "";
+    this.speaks = false;
+    this.loudMs = this.words = 0;
+    this.session.send("vad", { speech: false, utterance: this.utterance, at_ms: 0 });
+    this.session.send("asr_result", { utterance: this.utterance, text, lang: "en", confidence: 0.9, final: true, engine: "mock-asr", duration_ms: 900, endpoint_ms: 500, asr_ms: 20, cut: false });
+    if (text) this.session.ask(text, true);
+  }
+  stop() {
+    if (!this.stream) return;
+    this.stream.ended = true;
+    this.stream = null;
+    if (this.speaks) this.end();
+  }
+}
+
 class Session {
   constructor(socket, id) {
     this.socket = socket;
@@ -114,7 +186,8 @@ class Session {
     this.turn = 0;
     this.running = null;
     this.prefs = { language: "auto", avatar: "one", voice: "", delivery: "stream" };
-    socket.on("message", (data, binary) => !binary && this.message(JSON.parse(String(data))));
+    this.ear = new Ear(this);
+    socket.on("message", (data, binary) => (binary ? this.ear.audio(data) : this.message(JSON.parse(String(data)))));
     socket.on("close", () => (this.running = null));
   }
   send(type, data) {
@@ -124,16 +197,31 @@ class Session {
     if (type === "ping") this.send("pong", data);
     if (type === "hello" || type === "config") {
       this.prefs = { ...this.prefs, ...Object.fromEntries(Object.entries(data).filter(([, v]) => v !== "")) };
-      this.send("session_ready", { session_id: this.id, version: "mock", ...this.prefs, width: 512, height: 512, fps: 25, engines: { llm: "mock", tts: "mock", lipsync: "mock", avatar: "mock" } });
+      this.send("session_ready", { session_id: this.id, version: "mock", ...this.prefs, width: 512, height: 512, fps: 25, engines: { llm: "mock", tts: "mock", lipsync: "mock", avatar: "mock" }, listen: LISTEN });
     }
-    if (type === "interrupt" || ((type === "text" || type === "say") && this.running)) {
-      this.send("interrupted", { turn: this.running });
-      this.running = null;
-      this.send("state", { state: "idle", turn: this.turn });
+    if (type === "audio_start") this.ear.start(data);
+    if (type === "audio_end") {
+      this.ear.stop();
+      if (!this.running) this.rest();
     }
-    if (type === "text" || type === "say") void this.run(++this.turn, String(data.text), data.idle_ms ?? 0).catch(() => this.socket.terminate());
+    if (type === "interrupt" && !this.interrupt("request")) this.send("interrupted", { turn: null, reason: "request" });
+    if (type === "text" || type === "say") this.ask(String(data.text), false, data.idle_ms);
   }
-  async run(turn, text, idleMs) {
+  rest() {
+    this.send("state", { state: this.ear.stream ? "listening" : "idle", turn: this.turn });
+  }
+  interrupt(reason) {
+    if (!this.running) return false;
+    this.send("interrupted", { turn: this.running, reason });
+    this.running = null;
+    this.rest();
+    return true;
+  }
+  ask(text, spoken, idleMs = 0) {
+    this.interrupt("question");
+    void this.run(++this.turn, text, idleMs, spoken).catch(() => this.socket.terminate());
+  }
+  async run(turn, text, idleMs, spoken) {
     const verb = text.split(" ")[0];
     const start = Date.now();
     const parts = verb === "short" ? fragments.slice(0, SENTENCE_MS / FRAGMENT_MS) : fragments;
@@ -144,7 +232,7 @@ class Session {
       this.send("error", { code: "llm_failed", message: "The language model did not answer; try again.", retryable: true, turn });
       this.running = null;
       this.send("turn_done", { turn, marks: {} });
-      return this.send("state", { state: "idle", turn });
+      return this.rest();
     }
     if (verb === "degrade") this.send("degraded", { stage: "tts", from: "edge", to: "flite", reason: "time-out" });
     for (const piece of SENTENCES.join("").split(/(?<= )/)) this.send("text_chunk", { turn, chunk: piece }), await wait(10);
@@ -167,8 +255,8 @@ class Session {
     }
     if (!live()) return;
     this.running = null;
-    this.send("turn_done", { turn, marks: { first_token: 4, first_sentence: 9, first_audio: 15, first_frame: 18, first_fragment: 24, done: Date.now() - start } });
-    this.send("state", { state: "idle", turn });
+    this.send("turn_done", { turn, marks: { endpoint: spoken ? 500 : null, asr_final: spoken ? 520 : null, first_token: 4, first_sentence: 9, first_audio: 15, first_frame: 18, first_fragment: 24, done: Date.now() - start } });
+    this.rest();
   }
 }
 

@@ -14,5 +14,6 @@ export default defineConfig({
     port: 3000,
     proxy: { "/api": server, "/healthz": server, "/ws": { target: server, ws: true } },
   },
+  worker: { format: "es" }, /* the audio worklet */
   build: { target: "es2021", reportCompressedSize: false, chunkSizeWarningLimit: 700 },
 });

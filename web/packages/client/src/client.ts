@@ -6,7 +6,7 @@
  * nothing; AvatarPlayer does.
  */
 import { Emitter } from "./emitter";
-import { SERVER_MESSAGES, type Chunk, type ChunkMeta, type Prefs, type ServerMessages } from "./protocol";
+import { SERVER_MESSAGES, type AudioStart, type Chunk, type ChunkMeta, type Prefs, type ServerMessages } from "./protocol";
 
 /** `connecting`: first attempt under way. `lost`: was or will be connected, waiting for the next attempt or in it. `closed`: by close(), or the session went on elsewhere. */
 export type ConnectionStatus = "connecting" | "connected" | "lost" | "closed";
@@ -44,6 +44,12 @@ export interface ClientOptions {
 }
 
 const OPEN = 1;
+/** Some seconds of sound. */
+const MAX_WAITING_BYTES = 256 * 1024;
+
+function withIdle(data: object, idleMs: number | undefined): object {
+  return idleMs === undefined ? data : { ...data, idle_ms: Math.round(idleMs) };
+}
 /** The session id has connected elsewhere; coming back would only take the place away again. */
 const TAKEN_OVER = 4001;
 
@@ -100,11 +106,11 @@ export class AvatarClient extends Emitter<ClientEvents> {
   /* Each gives false when there is no connection: nothing is sent or kept. */
 
   text(text: string, idleMs?: number): boolean {
-    return this.send("text", idleMs === undefined ? { text } : { text, idle_ms: Math.round(idleMs) });
+    return this.send("text", withIdle({ text }, idleMs));
   }
 
   say(text: string, idleMs?: number): boolean {
-    return this.send("say", idleMs === undefined ? { text } : { text, idle_ms: Math.round(idleMs) });
+    return this.send("say", withIdle({ text }, idleMs));
   }
 
   interrupt(): boolean {
@@ -117,8 +123,24 @@ export class AvatarClient extends Emitter<ClientEvents> {
     return this.send("config", prefs);
   }
 
-  playback(turn: number, heardMs: number): boolean {
-    return this.send("playback", { turn, heard_ms: Math.round(heardMs) });
+  playback(turn: number, heardMs: number, idleMs?: number): boolean {
+    return this.send("playback", withIdle({ turn, heard_ms: Math.round(heardMs) }, idleMs));
+  }
+
+  /** The microphone is on: audio() follows. */
+  audioStart(stream: AudioStart, idleMs?: number): boolean {
+    return this.send("audio_start", withIdle(stream, idleMs));
+  }
+
+  /** False, too, when so much waits to be sent that sound would come too late. */
+  audio(bytes: ArrayBuffer): boolean {
+    if (this.status !== "connected" || this.socket?.readyState !== OPEN || this.socket.bufferedAmount > MAX_WAITING_BYTES) return false;
+    this.socket.send(bytes);
+    return true;
+  }
+
+  audioEnd(): boolean {
+    return this.send("audio_end", {});
   }
 
   ping(data: Record<string, unknown> = {}): boolean {

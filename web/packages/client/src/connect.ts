@@ -12,7 +12,7 @@ export function connectPlayer(client: AvatarClient, player: AvatarPlayer): () =>
       if (status === "lost" || status === "closed") player.disconnected();
       if (status === "connected") player.reset();
     }),
-    player.on("playback", ({ turn, heardMs }) => client.playback(turn, heardMs)),
+    player.on("playback", ({ turn, heardMs }) => client.playback(turn, heardMs, player.idleMs())),
   ];
   return () => offs.forEach((off) => off());
 }

@@ -11,6 +11,42 @@ export interface Prefs {
   delivery?: Delivery;
   rate?: number;
   pitch?: number;
+  /** How sure the server must be that somebody speaks, 0.01…0.99; lower hears more. */
+  threshold?: number;
+}
+
+export type ListenMode = "hands_free" | "push_to_talk";
+export type AudioFormat = "pcm_s16le" | "webm";
+
+export interface AudioStart {
+  mode: ListenMode;
+  format: AudioFormat;
+  sample_rate: number;
+}
+
+/** Which engines listen, and in which languages (empty: the engine does not say). */
+export interface Listen {
+  available: boolean;
+  loading: boolean;
+  vad: string;
+  asr: string;
+  languages: string[];
+  reason: string;
+}
+
+export interface AsrPartial {
+  utterance: number;
+  text: string;
+  lang: string;
+}
+
+export interface AsrResult extends AsrPartial {
+  confidence: number;
+  engine: string;
+  duration_ms: number;
+  endpoint_ms: number;
+  asr_ms: number;
+  cut: boolean;
 }
 
 export interface Word {
@@ -34,6 +70,7 @@ export interface SessionReady {
   fps: number;
   max_text_chars?: number;
   engines: Record<string, string>;
+  listen?: Listen;
 }
 
 export interface Sentence {
@@ -61,7 +98,10 @@ export interface ChunkMeta {
   idle_ms: number;
 }
 
+/** Milliseconds from the question, of a spoken one from the end of speech. */
 export interface Marks {
+  endpoint?: number | null;
+  asr_final?: number | null;
   first_token?: number;
   first_sentence?: number;
   first_audio?: number;
@@ -77,7 +117,11 @@ export interface ServerMessages {
   text_done: { turn: number; text: string };
   sentence: Sentence;
   turn_done: { turn: number; marks: Marks };
-  interrupted: { turn: number | null };
+  interrupted: { turn: number | null; reason?: string };
+  listen: Listen;
+  vad: { speech: boolean; utterance: number; at_ms: number };
+  asr_partial: AsrPartial;
+  asr_result: AsrResult;
   degraded: { stage: string; from: string; to: string; reason: string };
   error: { code: string; message: string; retryable: boolean; turn?: number };
   pong: unknown;
@@ -85,6 +129,7 @@ export interface ServerMessages {
 
 export const SERVER_MESSAGES: ReadonlySet<string> = new Set<keyof ServerMessages>([
   "session_ready", "state", "text_chunk", "text_done", "sentence", "turn_done", "interrupted", "degraded", "error", "pong",
+  "listen", "vad", "asr_partial", "asr_result",
 ]);
 
 export interface Chunk {

@@ -55,6 +55,10 @@ describe("session", () => {
     ["interrupt", (c: AvatarClient) => c.interrupt(), {}],
     ["config", (c: AvatarClient) => c.config({ voice: "rms" }), { voice: "rms" }],
     ["playback", (c: AvatarClient) => c.playback(3, 99.5), { turn: 3, heard_ms: 100 }],
+    ["playback", (c: AvatarClient) => c.playback(3, 99.5, 7.2), { turn: 3, heard_ms: 100, idle_ms: 7 }],
+    ["audio_start", (c: AvatarClient) => c.audioStart({ mode: "hands_free", format: "webm", sample_rate: 48000 }, 1), { mode: "hands_free", format: "webm", sample_rate: 48000, idle_ms: 1 }],
+    ["binary", (c: AvatarClient) => c.audio(new ArrayBuffer(6)), { bytes: 6 }],
+    ["audio_end", (c: AvatarClient) => c.audioEnd(), {}],
   ] as const)("sends %s", (type, act, data) => {
     const { client } = connected();
     expect(act(client)).toBe(true);

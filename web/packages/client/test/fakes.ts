@@ -8,7 +8,9 @@ export class FakeSocket {
   }
   readyState = 0;
   binaryType = "blob";
+  /** Binary messages are here as "binary" with their length. */
   sent: { type: string; data: Record<string, unknown> }[] = [];
+  bufferedAmount = 0;
   closedWith: number | undefined;
   onopen: (() => void) | null = null;
   onmessage: ((e: { data: unknown }) => void) | null = null;
@@ -16,8 +18,8 @@ export class FakeSocket {
   constructor(readonly url: string) {
     FakeSocket.all.push(this);
   }
-  send(text: string): void {
-    this.sent.push(JSON.parse(text));
+  send(message: string | ArrayBuffer): void {
+    this.sent.push(typeof message === "string" ? JSON.parse(message) : { type: "binary", data: { bytes: message.byteLength } });
   }
   close(code?: number): void {
     this.closedWith = code;

@@ -419,7 +419,7 @@ describe("connectPlayer", () => {
     say("turn_done", { turn: 1 });
     talk.time = 1.199;
     tick();
-    expect(heard).toEqual([[1, 200]]);
+    expect(heard).toEqual([[1, 200, expect.closeTo(1)]]);
     say("chunk", { meta: meta(2, 0), bytes: fragment(0, 200) });
     say("interrupted", { turn: 2 });
     say("interrupted", { turn: null });

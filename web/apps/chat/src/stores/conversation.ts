@@ -2,9 +2,10 @@
  * The conversation: what was asked and answered, what the person is doing, how the connection is.
  *
  * The store owns the client and, while a stage is on the page, the player. Turns are numbered by the server: a question waits
- * without a number until the first message of its turn names it.
+ * without a number until the first message of its turn names it. What is spoken stands in the list from its first word on, and its
+ * turn begins when the server says so: several utterances may get one answer.
  */
-import { AvatarClient, AvatarPlayer, connectPlayer, type ClientOptions, type ConnectionEvent, type Marks, type Prefs, type SessionReady, type Subtitle, type TurnState } from "@avatar-chat/client";
+import { AvatarClient, AvatarPlayer, connectPlayer, type AsrResult, type ClientOptions, type ConnectionEvent, type Listen, type Marks, type Prefs, type SessionReady, type Subtitle, type TurnState } from "@avatar-chat/client";
 import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
 
@@ -13,7 +14,9 @@ export interface Message {
   role: "user" | "assistant";
   text: string;
   turn: number | null;
-  state: "waiting" | "streaming" | "done" | "stopped" | "failed";
+  state: "hearing" | "waiting" | "streaming" | "done" | "stopped" | "failed";
+  /** Of a spoken question that is still being recognised. */
+  utterance?: number;
   marks?: Marks;
 }
 
@@ -41,6 +44,11 @@ export const useConversation = defineStore("conversation", () => {
   const connection = shallowRef<ConnectionEvent>({ status: "connecting", retryInMs: 0, attempt: 0 });
   const retryAt = ref(0);
   const ready = shallowRef<SessionReady | null>(null);
+  const listening = shallowRef<Listen | null>(null);
+  /** The utterance that the user is in, by the server; 0: none. */
+  const hearing = ref(0);
+  /** The last utterance that gave no text. */
+  const notUnderstood = ref(0);
   /** The last whole answer, for screen readers. */
   const announced = ref("");
 
@@ -55,6 +63,7 @@ export const useConversation = defineStore("conversation", () => {
   /** What to show: the picture speaks as long as it is played, not as long as it is sent. */
   const shownState = computed<TurnState>(() => {
     if (playing.value) return "speaking";
+    if (hearing.value) return "listening";
     return turnState.value === "speaking" ? "thinking" : turnState.value;
   });
 
@@ -85,6 +94,8 @@ export const useConversation = defineStore("conversation", () => {
     retryAt.value = event.retryInMs ? Date.now() + event.retryInMs : 0;
     if (event.status === "connected") return;
     turnState.value = "idle";
+    hearing.value = 0;
+    messages.value = messages.value.filter((m) => m.state !== "hearing");
     /* The server may count its turns anew. */
     turn.value = -1;
     for (const m of messages.value) {
@@ -93,14 +104,60 @@ export const useConversation = defineStore("conversation", () => {
     }
   }
 
+  function heard(utterance: number): Message | undefined {
+    return messages.value.find((m) => m.state === "hearing" && m.utterance === utterance);
+  }
+
+  function onVoice(utterance: number, speech: boolean): void {
+    if (!speech) {
+      if (hearing.value === utterance) hearing.value = 0;
+      return;
+    }
+    hearing.value = utterance;
+    player.value?.warm();
+    if (!heard(utterance)) messages.value.push({ id: nextId++, role: "user", text: "", turn: null, state: "hearing", utterance });
+  }
+
+  function onResult({ utterance, text }: AsrResult): void {
+    const message = heard(utterance);
+    if (!text) {
+      messages.value = messages.value.filter((m) => m !== message);
+      notUnderstood.value = utterance;
+      return;
+    }
+    notUnderstood.value = 0;
+    if (message) Object.assign(message, { text, state: "done", utterance: undefined });
+    else messages.value.push({ id: nextId++, role: "user", text, turn: null, state: "done" });
+    performance.mark("avatar:asked");
+  }
+
+  /** What was spoken has no answer on the page yet when its turn begins. */
+  function onThinking(id: number): void {
+    if (!answerOf(id)) messages.value.push({ id: nextId++, role: "assistant", text: "", turn: id, state: "waiting" });
+  }
+
+  function listenTo(c: AvatarClient): void {
+    c.on("vad", ({ utterance, speech }) => onVoice(utterance, speech));
+    c.on("asr_partial", ({ utterance, text }) => {
+      const message = heard(utterance);
+      if (message && text) message.text = text;
+    });
+    c.on("asr_result", onResult);
+    c.on("listen", (data) => (listening.value = data));
+  }
+
   function listen(c: AvatarClient): void {
+    listenTo(c);
     c.on("connection", onConnection);
-    c.on("session_ready", (data) => (ready.value = data));
+    c.on("session_ready", (data) => {
+      ready.value = data;
+      listening.value = data.listen ?? null;
+    });
     c.on("state", (data) => {
       turnState.value = data.state;
       if (data.state === "thinking" || data.state === "speaking") {
         turn.value = data.turn;
-        answerOf(data.turn);
+        if (data.state === "thinking") onThinking(data.turn);
       }
     });
     c.on("text_chunk", (data) => {
@@ -122,7 +179,9 @@ export const useConversation = defineStore("conversation", () => {
       settle(message, message?.text ? "done" : "failed");
     });
     c.on("interrupted", ({ turn: id }) => {
-      if (id !== null) settle(answerOf(id), "stopped");
+      const message = id === null ? undefined : answerOf(id);
+      /* Also one whose text is whole: it was not heard to its end. */
+      if (message && message.state !== "failed") message.state = "stopped";
     });
     c.on("degraded", ({ stage, from, to, reason }) =>
       notify({ kind: "warning", key: "notice.degraded", params: { stage, from, to, reason } }),
@@ -196,6 +255,7 @@ export const useConversation = defineStore("conversation", () => {
 
   return {
     messages, notices, turnState, playing, blocked, subtitle, connection, retryAt, ready, announced, client, player,
+    listening, hearing, notUnderstood,
     connected, busy, shownState, notify, dismiss, start, attach, detach, ask, stop, clear,
   };
 });

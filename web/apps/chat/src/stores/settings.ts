@@ -1,5 +1,5 @@
 /** What the user has chosen, kept in this browser. */
-import type { Delivery, Prefs } from "@avatar-chat/client";
+import type { Delivery, ListenMode, Prefs } from "@avatar-chat/client";
 import { defineStore } from "pinia";
 import { computed, ref, watch } from "vue";
 import { browserLanguage, type UiLanguage } from "../i18n";
@@ -16,6 +16,11 @@ export interface Settings {
   avatar: string;
   voice: string;
   language: string;
+  micMode: ListenMode;
+  /** Of this browser; empty: its own choice. */
+  micDevice: string;
+  /** How much is taken for speech, 0…1; 0: the server's own threshold. */
+  sensitivity: number;
 }
 
 export const DEFAULTS: Settings = {
@@ -30,15 +35,22 @@ export const DEFAULTS: Settings = {
   avatar: "",
   voice: "",
   language: "auto",
+  micMode: "hands_free",
+  micDevice: "",
+  sensitivity: 0,
 };
+
+/** The middle; with it the server listens as its documentation recommends. */
+export const SENSITIVITY = 0.5;
 
 export const STORAGE_KEY = "avatar-chat.settings";
 const CHOICES: Partial<Record<keyof Settings, readonly unknown[]>> = {
   uiLanguage: ["auto", "en", "zh-CN"],
   theme: ["system", "light", "dark"],
   delivery: ["stream", "clip"],
+  micMode: ["hands_free", "push_to_talk"],
 };
-const RANGES: Partial<Record<keyof Settings, readonly [number, number]>> = { volume: [0, 1], rate: [0.5, 2], pitch: [0.5, 2] };
+const RANGES: Partial<Record<keyof Settings, readonly [number, number]>> = { volume: [0, 1], rate: [0.5, 2], pitch: [0.5, 2], sensitivity: [0, 0.95] };
 
 /** What is stored, as far as it makes sense; the rest is default. */
 export function readSettings(json: string | null): Settings {
@@ -76,12 +88,13 @@ export const useSettings = defineStore("settings", () => {
     values.value.uiLanguage === "auto" ? browserLanguage() : values.value.uiLanguage,
   );
   const prefs = computed<Prefs>(() => {
-    const { language, avatar, voice, delivery, rate, pitch } = values.value;
-    return { language, avatar, voice, delivery, rate, pitch };
+    const { language, avatar, voice, delivery, rate, pitch, sensitivity } = values.value;
+    return { language, avatar, voice, delivery, rate, pitch, ...(sensitivity ? { threshold: Number((1 - sensitivity).toFixed(2)) } : {}) };
   });
 
   function reset(): void {
-    values.value = { ...DEFAULTS };
+    /* What was told to the server must be taken back. */
+    values.value = { ...DEFAULTS, sensitivity: values.value.sensitivity ? SENSITIVITY : 0 };
   }
 
   return { values, dark, uiLanguage, prefs, reset };
