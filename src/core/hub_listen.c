@@ -1,13 +1,14 @@
 /*
  * Which engines listen, for `session_ready`: found out when the first session opens, on a thread of its own,
- * since it means loading models. Every configured recogniser is tried for the languages it knows; then what
- * nobody uses is closed again but for the engines that will be used first.
+ * since it means loading models. Every configured recogniser is tried for the languages it knows and closed
+ * again: who only types does not pay for ears.
  */
 #include "core/session_private.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,22 +28,19 @@ static void add_language(void *arg, const struct ac_item *item)
     json_array_append_new(list, json_string(item->lang));
 }
 
-/* The first engine of the stage that opens; reason is that of the last one that does not. */
-static struct ac_instance *probe_stage(struct ac_hub *hub, enum ac_stage stage, json_t *languages, char *name,
-                                       char *reason)
+/* The first engine of the stage that opens, by name; "" and the reason of the last one where none does. */
+static void probe_stage(struct ac_hub *hub, enum ac_stage stage, json_t *languages, char name[32],
+                        char *reason)
 {
     const struct ac_handler_info *const *list;
     size_t n = ac_config_use(hub->cfg, stage, &list);
     struct ac_prefs prefs = {.lang = ""};
-    struct ac_instance *first = NULL;
     char why[WHY_SIZE];
 
     if (!n)
         snprintf(reason, WHY_SIZE, "no engine is configured (%s.use)", stage == AC_STAGE_VAD ? "vad" : "asr");
-    for (size_t i = 0; i < n && !ac_cancelled(hub->cancel); i++) {
+    for (size_t i = 0; i < n && !ac_cancelled(hub->cancel) && (languages || !name[0]); i++) {
         struct ac_instance *inst = NULL;
-        if (first && !languages)
-            break;
         if (ac_instance_open(&inst, hub->models, list[i], &prefs, why)) {
             ac_log_info("listen", "not_available", AC_S("engine", list[i]->name), AC_S("reason", why));
             snprintf(reason, WHY_SIZE, "%.30s: %.220s", list[i]->name, why);
@@ -50,14 +48,11 @@ static struct ac_instance *probe_stage(struct ac_hub *hub, enum ac_stage stage, 
         }
         if (languages)
             ac_models_list_engine(hub->models, list[i], add_language, languages);
-        if (first) {
-            ac_instance_close(inst);
-            continue;
-        }
-        first = inst;
-        snprintf(name, 32, "%s", list[i]->name);
+        ac_instance_close(inst);
+        ac_models_close_unused(hub->models, list[i]);
+        if (!name[0])
+            snprintf(name, 32, "%s", list[i]->name);
     }
-    return first;
 }
 
 static json_t *info_data(const struct listen_info *i)
@@ -74,15 +69,13 @@ static void probe_task(void *arg)
     struct ac_hub *hub = arg;
     struct listen_info i = {.known = true, .languages = json_array()};
     char vad_reason[WHY_SIZE] = "";
-    struct ac_instance *asr = probe_stage(hub, AC_STAGE_ASR, i.languages, i.asr, i.reason);
-    struct ac_instance *vad = probe_stage(hub, AC_STAGE_VAD, NULL, i.vad, vad_reason);
 
-    i.available = asr && vad;
-    if (asr && !vad)
+    probe_stage(hub, AC_STAGE_ASR, i.languages, i.asr, i.reason);
+    probe_stage(hub, AC_STAGE_VAD, NULL, i.vad, vad_reason);
+    malloc_trim(0); /* what is freed is scattered; the system gets it back only when asked to take it */
+    i.available = i.asr[0] && i.vad[0];
+    if (i.asr[0] && !i.vad[0])
         snprintf(i.reason, sizeof i.reason, "%s", vad_reason);
-    ac_models_trim(hub->models, 0);
-    ac_instance_close(asr);
-    ac_instance_close(vad);
     ac_log_info("listen", i.available ? "available" : "unavailable", AC_S("vad", i.vad), AC_S("asr", i.asr),
                 AC_S("reason", i.available ? "" : i.reason));
     pthread_mutex_lock(&hub->lock);

@@ -93,22 +93,34 @@ void ac_models_free(struct ac_models *m)
     free(m);
 }
 
+/* Closes a model nobody has used for so long; true when it did. */
+static bool close_idle(struct slot *s, int64_t idle_us)
+{
+    if (pthread_mutex_trylock(&s->lock) != 0) /* it is being opened: in use */
+        return false;
+    bool idle = s->open && s->users == 0 && ac_now_us() - s->idle_since_us >= idle_us;
+    if (idle) {
+        ac_log_debug("models", "closed", AC_S("engine", s->log_name));
+        model_close(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return idle;
+}
+
 size_t ac_models_trim(struct ac_models *m, int64_t idle_us)
 {
     size_t closed = 0;
 
-    for (size_t i = 0; i < m->n; i++) {
-        struct slot *s = &m->slots[i];
-        if (pthread_mutex_trylock(&s->lock) != 0) /* it is being opened: in use */
-            continue;
-        if (s->open && s->users == 0 && ac_now_us() - s->idle_since_us >= idle_us) {
-            ac_log_debug("models", "closed", AC_S("engine", s->log_name));
-            model_close(s);
-            closed++;
-        }
-        pthread_mutex_unlock(&s->lock);
-    }
+    for (size_t i = 0; i < m->n; i++)
+        closed += close_idle(&m->slots[i], idle_us);
     return closed;
+}
+
+void ac_models_close_unused(struct ac_models *m, const struct ac_handler_info *info)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->slots[i].info == info)
+            close_idle(&m->slots[i], 0);
 }
 
 static void env_init(struct ac_env *env, const struct ac_models *m, const struct slot *s,

@@ -16,6 +16,8 @@ struct ac_models *ac_models_new(const struct ac_config *cfg);
 void ac_models_free(struct ac_models *m); /* every instance must be closed */
 /* Closes models that nobody has used for so long (0: that nobody uses now); returns how many. */
 size_t ac_models_trim(struct ac_models *m, int64_t idle_us);
+/* Closes the model of one engine, where nobody uses it. */
+void ac_models_close_unused(struct ac_models *m, const struct ac_handler_info *info);
 
 /*
  * Opens an instance of an engine (its model too, on first use). reason (may be NULL, at least 256 bytes) gets

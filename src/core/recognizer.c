@@ -54,6 +54,7 @@ struct ac_recognizer {
     pthread_mutex_t lock;
     struct job *jobs; /* lock: in the order of their beginning */
     bool posted;      /* lock */
+    bool prepare;     /* lock: the first engine is to be opened */
     bool closed;      /* lock: nothing reaches the sink any more */
 
     /* strand */
@@ -347,11 +348,28 @@ static void do_step(struct ac_recognizer *r, const struct step *s)
     ac_frame_unref(final);
 }
 
+/* Opens the first engine ahead of its use. That it fails is told when an utterance needs it. */
+static void open_first(struct ac_recognizer *r)
+{
+    const struct ac_handler_info *const *list;
+    struct ac_prefs prefs = {.lang = ""};
+
+    snprintf(prefs.lang, sizeof prefs.lang, "%s", r->lang);
+    if (ac_config_use(r->cfg, AC_STAGE_ASR, &list) && !r->inst[0])
+        ac_instance_open(&r->inst[0], r->models, list[0], &prefs, NULL);
+}
+
 static void recognize_task(void *arg)
 {
     struct ac_recognizer *r = arg;
     struct step s = next_step(r);
 
+    pthread_mutex_lock(&r->lock);
+    bool prepare = r->prepare;
+    r->prepare = false;
+    pthread_mutex_unlock(&r->lock);
+    if (prepare)
+        open_first(r);
     if (!s.what)
         return;
     do_step(r, &s);
@@ -461,9 +479,13 @@ void ac_recognizer_drop(struct ac_recognizer *r, uint32_t utterance)
     pthread_mutex_unlock(&r->lock);
 }
 
-void ac_recognizer_retry(struct ac_recognizer *r)
+void ac_recognizer_prepare(struct ac_recognizer *r)
 {
     atomic_store(&r->retry, true);
+    pthread_mutex_lock(&r->lock);
+    r->prepare = true;
+    kick(r);
+    pthread_mutex_unlock(&r->lock);
 }
 
 int64_t ac_recognizer_busy_us(struct ac_recognizer *r)

@@ -52,8 +52,11 @@ void ac_recognizer_resume(struct ac_recognizer *r, uint32_t utterance);
 bool ac_recognizer_take(struct ac_recognizer *r, uint32_t utterance, struct ac_recognized *result);
 /* The utterance is not wanted any more. */
 void ac_recognizer_drop(struct ac_recognizer *r, uint32_t utterance);
-/* Engines that failed are tried again from the next utterance on. */
-void ac_recognizer_retry(struct ac_recognizer *r);
+/*
+ * Somebody is about to speak: the first engine is opened now, so that its model is there by then. Engines
+ * that failed are tried again.
+ */
+void ac_recognizer_prepare(struct ac_recognizer *r);
 /* How long the engine call in progress has been running; 0 when none is. */
 int64_t ac_recognizer_busy_us(struct ac_recognizer *r);
 /* Ends it in the background; done(arg) follows when its strand runs nothing any more. */

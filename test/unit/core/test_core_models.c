@@ -211,7 +211,13 @@ static void test_shared(void **state)
     assert_int_equal(ac_models_trim(f->models, 0), 0);
     assert_int_equal(ac_instance_open(&a, f->models, &quick, NULL, NULL), 0);
     assert_int_equal(models_opened, 2);
+    ac_models_close_unused(f->models, &quick);
+    assert_int_equal(models_closed, 1); /* it is used */
     ac_instance_close(a);
+    ac_models_close_unused(f->models, &bare); /* another one */
+    assert_int_equal(models_closed, 1);
+    ac_models_close_unused(f->models, &quick);
+    assert_int_equal(models_closed, 2);
 }
 
 static void test_bare(void **state)
