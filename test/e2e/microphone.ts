@@ -1,10 +1,9 @@
 /** A microphone for the tests: sound files of spoken sentences, and browsers that hear one in place of a device. */
-import { chromium, type Browser, type Page } from "@playwright/test";
+import { chromium, test, type Browser, type Page } from "@playwright/test";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import config from "../../web/playwright.config";
 import { BIN } from "./server";
 
 /** Something to say, or a pause in seconds. */
@@ -48,9 +47,9 @@ export class Sounds {
   }
 }
 
-/** A browser whose microphone plays the file once, from when it is opened. */
+/** A browser whose microphone plays the file once, from when it is opened. Within a test. */
 export function hearing(file: string, { deny = false, args = [] as string[] } = {}): Promise<Browser> {
-  const { executablePath, args: usual = [] } = config.use!.launchOptions!;
+  const { executablePath, args: usual = [] } = test.info().project.use.launchOptions!;
   const microphone = ["--use-fake-device-for-media-stream", `--use-fake-ui-for-media-stream${deny ? "=deny" : ""}`];
   if (file) microphone.push(`--use-file-for-fake-audio-capture=${file}%noloop`);
   return chromium.launch({ executablePath, args: [...usual, ...microphone, ...args] });
