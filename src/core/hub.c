@@ -29,6 +29,30 @@ static void close_idle_models(void *arg)
     ac_strand_post(hub->keeper, ac_now_us() + model_idle_us(hub) / 4, 0, close_idle_models, hub);
 }
 
+/* Loads what the first answer needs while the person is still asking. That one fails is told when it is
+ * needed. */
+static void open_models(void *arg)
+{
+    static const enum ac_stage stages[] = {AC_STAGE_LLM, AC_STAGE_TTS};
+    struct ac_hub *hub = arg;
+    struct ac_prefs prefs = {.lang = ""};
+
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        const struct ac_handler_info *const *list;
+        size_t n = ac_config_use(hub->cfg, stages[i], &list);
+        for (size_t k = 0; k < n && !ac_cancelled(hub->cancel); k++) {
+            struct ac_instance *inst;
+            if (!ac_instance_open(&inst, hub->models, list[k], &prefs, NULL))
+                ac_instance_close(inst); /* the model stays for a while */
+        }
+    }
+}
+
+void hub_warm_up(struct ac_hub *hub)
+{
+    ac_strand_post(hub->probe, 0, 0, open_models, hub);
+}
+
 int ac_hub_new(struct ac_hub **out, const struct ac_config *cfg)
 {
     struct ac_hub *hub = ac_zalloc(sizeof *hub);

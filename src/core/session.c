@@ -350,6 +350,7 @@ int ac_session_open(struct ac_session **out, struct ac_hub *hub, const char *id,
     atomic_init(&s->parts, 1); /* the strand */
     session_open_engines(s);
     session_open_listener(s);
+    hub_warm_up(hub);
     ac_log_info("session", "opened", AC_S("session", s->id));
     session_post(s, open_task, s);
     *out = s;

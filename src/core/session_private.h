@@ -46,7 +46,7 @@ struct ac_hub {
     size_t open;     /* lock: not yet closed by the transport */
     atomic_size_t talking;
     atomic_uint_fast64_t turns, turns_done, turns_interrupted, errors;
-    struct ac_strand *probe;       /* finds out what listens */
+    struct ac_strand *probe;       /* loads what will be needed, finds out what listens */
     struct ac_strand *keeper;      /* closes models that nobody uses */
     struct listen_info listen;     /* lock */
     bool probing;                  /* lock */
@@ -187,6 +187,10 @@ void session_audio_end(struct ac_session *s);
 void session_audio_whole(struct ac_session *s, const struct ac_client_message *m);
 /* Looks after the listener: one that is stuck is left behind. Strand. */
 void session_watch_listener(struct ac_session *s);
+
+/* ---- hub.c ---- */
+/* Somebody has come: language model and voices are loaded in the background, where they are not there yet. */
+void hub_warm_up(struct ac_hub *hub);
 
 /* ---- hub_listen.c ---- */
 /* Data of `listen`: as far as it is known; `waiter`, if any, is sent it when it is. */
