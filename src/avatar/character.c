@@ -287,6 +287,15 @@ static void close_instance(void *inst)
     pthread_mutex_unlock(&s->model->lock);
 }
 
+/* Is the head where it was in the last picture? */
+static bool same_head(const struct instance *s, const struct ac_char_face *face)
+{
+    for (size_t i = 0; i < sizeof s->last_head / sizeof *s->last_head; i++)
+        if (s->last_head[i] != face->motion[i])
+            return false;
+    return s->last != NULL;
+}
+
 static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *cancel)
 {
     struct instance *s = inst;
@@ -305,8 +314,7 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
     pic->turn = in->turn;
     pic->picture.frame = in->pose.frame;
     ac_char_motion_step(&s->motion, s->shared->rig, &in->pose, s->frame_us, &face);
-    bool same_head = s->last && memcmp(s->last_head, face.motion, sizeof s->last_head) == 0;
-    ac_char_face_draw(sheet, &face, &pic->picture, same_head ? &s->last->picture : NULL);
+    ac_char_face_draw(sheet, &face, &pic->picture, same_head(s, &face) ? &s->last->picture : NULL);
     forget_last(s);
     s->last = ac_frame_ref(pic);
     memcpy(s->last_head, face.motion, sizeof s->last_head);
