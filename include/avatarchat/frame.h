@@ -53,7 +53,8 @@ struct ac_chat {
 struct ac_text {
     char *text;     /* UTF-8, NUL-terminated, owned */
     char lang[16];  /* BCP 47 tag, "" = guess from the script */
-    char voice[64]; /* voice id, "" = engine's default for the language */
+    char voice[64]; /* voice id, "" = engine's default for the language … */
+    char gender[8]; /* … that suits: "female", "male", "" = any */
     float rate;     /* 1 = normal speed, 0.5 to 2; 0 = unset = 1 */
     float pitch;    /* 1 = normal, 0.5 to 2; 0 = unset = 1 */
     enum ac_emotion emotion;

@@ -121,6 +121,7 @@ struct ac_prefs {
     char lang[16];          /* BCP 47, "" = automatic */
     char avatar[64];        /* avatar id, "" = the configured one */
     char voice[64];         /* voice id, "" = the default of each language */
+    char gender[8];         /* of the avatar, "" = not told: which default voice suits */
     int width, height, fps; /* of the picture; 0 = engine's default */
 };
 

@@ -114,6 +114,18 @@ static void find_names(struct names *names, const struct ac_env *env)
     qsort(names->name, names->n, sizeof *names->name, by_name);
 }
 
+/* The configured person heads the list: a page that has no other wish shows the first. */
+static void put_first(struct names *names, const char *id)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        char *name = names->name[i];
+        if (strcmp(name, id) != 0)
+            continue;
+        memmove(names->name + 1, names->name, i * sizeof *names->name);
+        names->name[0] = name;
+    }
+}
+
 static void free_names(struct names *names)
 {
     for (size_t i = 0; i < names->n; i++)
@@ -331,9 +343,10 @@ static void reset(void *inst)
 static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg)
 {
     struct names names = {.n = 0};
+    const struct config *c = cfg;
     (void)model;
-    (void)cfg;
     find_names(&names, env);
+    put_first(&names, c->id);
     for (size_t i = 0; i < names.n; i++) {
         struct ac_char_rig *rig = NULL;
         char *folder = folder_of(env, names.name[i]);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,35 @@ void tell_error(struct ac_speaker *sp, struct turn *t, int err, const char *reas
     pthread_mutex_unlock(&sp->sink_lock);
 }
 
+/* ---- who speaks ---- */
+
+struct find_gender {
+    const char *avatar; /* "" = the first of the list, which is the one that is configured */
+    bool found;
+    char gender[8];
+};
+
+static void match_avatar(void *arg, const struct ac_item *item)
+{
+    struct find_gender *f = arg;
+
+    if (f->found || (f->avatar[0] && strcmp(f->avatar, item->id) != 0))
+        return;
+    f->found = true;
+    snprintf(f->gender, sizeof f->gender, "%s", item->gender ? item->gender : "");
+}
+
+/* The choices, with the gender of their avatar, so that a man does not get a woman's voice. */
+static struct ac_speaker_config with_gender(struct ac_models *models, const struct ac_speaker_config *scfg)
+{
+    struct ac_speaker_config c = *scfg;
+    struct find_gender f = {.avatar = c.prefs.avatar};
+
+    ac_models_list(models, AC_STAGE_AVATAR, match_avatar, &f);
+    snprintf(c.prefs.gender, sizeof c.prefs.gender, "%s", f.gender);
+    return c;
+}
+
 int ac_speaker_new(struct ac_speaker **spp, struct ac_pool *pool, struct ac_models *models,
                    const struct ac_config *cfg, const struct ac_speaker_config *scfg,
                    const struct ac_speaker_sink *sink)
@@ -140,7 +170,7 @@ int ac_speaker_new(struct ac_speaker **spp, struct ac_pool *pool, struct ac_mode
     sp->pool = pool;
     sp->models = models;
     sp->cfg = cfg;
-    sp->scfg = *scfg;
+    sp->scfg = with_gender(models, scfg);
     sp->sink = *sink;
     pthread_mutex_init(&sp->sink_lock, NULL);
     pthread_mutex_init(&sp->lock, NULL);
@@ -249,8 +279,10 @@ void ac_speaker_retry(struct ac_speaker *sp)
 
 void ac_speaker_set(struct ac_speaker *sp, const struct ac_speaker_config *scfg)
 {
+    struct ac_speaker_config c = with_gender(sp->models, scfg);
+
     pthread_mutex_lock(&sp->lock);
-    sp->scfg = *scfg;
+    sp->scfg = c;
     pthread_mutex_unlock(&sp->lock);
 }
 

@@ -57,6 +57,7 @@ static struct ac_frame *sentence_frame(const struct turn *t, const struct uttera
     f->text.rate = t->cfg.rate;
     f->text.pitch = t->cfg.pitch;
     snprintf(f->text.voice, sizeof f->text.voice, "%s", t->cfg.prefs.voice);
+    snprintf(f->text.gender, sizeof f->text.gender, "%s", t->cfg.prefs.gender);
     snprintf(f->text.lang, sizeof f->text.lang, "%s",
              u->sentence.lang[0] ? u->sentence.lang : t->cfg.prefs.lang);
     return f;

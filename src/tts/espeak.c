@@ -131,7 +131,7 @@ static int say_run(struct instance *i, const struct ac_text *in, const struct ac
     if (scripts->japanese && script == AC_SCRIPT_HAN && !has_han(clean, run))
         script = AC_SCRIPT_KANA;
     const char *lang = scripts->japanese ? "ja" : in->lang;
-    int err = ac_tts_voice_for(&v, in->voice, lang, script,
+    int err = ac_tts_voice_for(&v, ac_tts_voice_wanted(in), lang, script,
                                scripts->mixed && i->cfg->english == ENGLISH_FLITE, i->env);
     if (err)
         return err;

@@ -85,7 +85,8 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
         ac_env_fail(i->env, err, "%s", ac_err_text(err));
     else
         err = check(i, &in->text, &clean);
-    enum ac_flite_voice voice = ac_tts_voice_is_male(in->text.voice) ? AC_FLITE_RMS : AC_FLITE_SLT;
+    enum ac_flite_voice voice =
+        ac_tts_voice_is_male(ac_tts_voice_wanted(&in->text)) ? AC_FLITE_RMS : AC_FLITE_SLT;
     while (!err && ac_tts_next_run(&clean, &at, AC_TTS_MAX_RUN, false, &run)) {
         if (o.pos_us > AC_TTS_MAX_US)
             err = ac_env_fail(i->env, AC_ELIMIT, "the sentence is longer than %d minutes",

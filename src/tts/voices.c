@@ -80,6 +80,11 @@ bool ac_tts_voice_is_male(const char *id)
     return !strcmp(id, "rms");
 }
 
+const char *ac_tts_voice_wanted(const struct ac_text *t)
+{
+    return t->voice[0] || strcmp(t->gender, "male") != 0 ? t->voice : "rms";
+}
+
 /* ---- languages ---- */
 
 static bool writes(const char *lang, enum ac_script script)

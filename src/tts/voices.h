@@ -34,6 +34,9 @@ float ac_tts_factor(float f);
 /* "rms" and the male eSpeak variants. */
 bool ac_tts_voice_is_male(const char *id);
 
+/* The voice id that a text asks for: its own, else one that stands for the gender's default voices, else "". */
+const char *ac_tts_voice_wanted(const struct ac_text *t);
+
 /*
  * Checks an espeak engine's voice id: 0, or AC_ENOENT with the reason noted.
  */

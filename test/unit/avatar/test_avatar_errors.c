@@ -187,6 +187,11 @@ static void test_list(void **state)
     assert_int_equal(puppet_open(&p, NULL, "lin", 128, 128, f->dirs), 0);
     assert_int_equal(ac_handler_avatar_character.list(p.model, &p.cfg, &p.env, note, &seen), 0);
     assert_int_equal(seen.n, 2);
+    assert_string_equal(seen.text, "lin=Lin 林/female david=David 大卫/male "); /* the configured one first */
+    static char david[] = "david";
+    p.cfg.id = david;
+    seen = (struct seen){0};
+    assert_int_equal(ac_handler_avatar_character.list(p.model, &p.cfg, &p.env, note, &seen), 0);
     assert_string_equal(seen.text, "david=David 大卫/male lin=Lin 林/female ");
     puppet_close(&p);
 }

@@ -140,13 +140,14 @@ static void test_rate_pitch_voice(void **state)
         {.voice = "rms"},
         {.voice = "espeak:cmn+f4"},
         {.voice = "espeak:de+m1"},
+        {.gender = "male"},
     };
-    struct speech s[7] = {0};
+    struct speech s[8] = {0};
     struct engine e;
 
     (void)state;
     engine_open(&e, &ac_handler_tts_espeak);
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 8; i++) {
         assert_int_equal(engine_say(&e, text, &wishes[i], &s[i]), 0);
         speech_check(&s[i], text);
         assert_true(vowels_stressed(&s[i]) >= 2);
@@ -157,7 +158,8 @@ static void test_rate_pitch_voice(void **state)
         assert_true(s[i].n != s[0].n || memcmp(s[i].pcm, s[0].pcm, s[0].n * sizeof *s[0].pcm) != 0);
     /* a voice of another language: the man's default, as for rms */
     assert_int_equal(s[6].n, s[4].n);
-    for (size_t i = 0; i < 7; i++)
+    assert_int_equal(s[7].n, s[4].n); /* and where the avatar is a man */
+    for (size_t i = 0; i < 8; i++)
         speech_free(&s[i]);
     engine_close(&e);
 }

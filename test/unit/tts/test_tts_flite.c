@@ -96,7 +96,7 @@ static void test_words(void **state)
 static void test_voice_rate_pitch(void **state)
 {
     static const char text[] = "Far calm palms are large.";
-    struct speech slt = {0}, rms = {0}, slow = {0}, high = {0}, rms_high = {0};
+    struct speech slt = {0}, rms = {0}, slow = {0}, high = {0}, rms_high = {0}, man = {0}, named = {0};
     struct engine e;
 
     (void)state;
@@ -106,11 +106,15 @@ static void test_voice_rate_pitch(void **state)
     assert_int_equal(engine_say(&e, text, &(struct wish){.rate = 0.5f}, &slow), 0);
     assert_int_equal(engine_say(&e, text, &(struct wish){.pitch = 1.4f}, &high), 0);
     assert_int_equal(engine_say(&e, text, &(struct wish){.voice = "rms", .pitch = 1.4f}, &rms_high), 0);
+    assert_int_equal(engine_say(&e, text, &(struct wish){.gender = "male"}, &man), 0);
+    assert_int_equal(engine_say(&e, text, &(struct wish){.voice = "slt", .gender = "male"}, &named), 0);
     double ratio = (double)slow.n / (double)slt.n;
     assert_true(ratio > 1.7 && ratio < 2.1);
     double f_slt = speech_pitch_hz(&slt), f_rms = speech_pitch_hz(&rms), f_high = speech_pitch_hz(&high),
            f_rms_high = speech_pitch_hz(&rms_high);
     assert_true(f_rms < 0.75 * f_slt); /* a man's voice */
+    assert_true(fabs(speech_pitch_hz(&man) - f_rms) < 0.02 * f_rms);
+    assert_true(fabs(speech_pitch_hz(&named) - f_slt) < 0.02 * f_slt); /* who names a voice gets it */
     assert_true(f_high > 1.25 * f_slt && f_high < 1.55 * f_slt);
     assert_true(f_rms_high > 1.25 * f_rms && f_rms_high < 1.55 * f_rms);
     speech_free(&slt);
@@ -118,6 +122,8 @@ static void test_voice_rate_pitch(void **state)
     speech_free(&slow);
     speech_free(&high);
     speech_free(&rms_high);
+    speech_free(&man);
+    speech_free(&named);
     engine_close(&e);
 }
 

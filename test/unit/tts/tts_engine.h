@@ -129,7 +129,7 @@ static inline void speech_free(struct speech *s)
 }
 
 struct wish {
-    const char *lang, *voice;
+    const char *lang, *voice, *gender;
     float rate, pitch;
 };
 
@@ -143,6 +143,7 @@ static inline int engine_say_n(struct engine *e, const char *text, size_t len, c
     if (w) {
         snprintf(f->text.lang, sizeof f->text.lang, "%s", w->lang ? w->lang : "");
         snprintf(f->text.voice, sizeof f->text.voice, "%s", w->voice ? w->voice : "");
+        snprintf(f->text.gender, sizeof f->text.gender, "%s", w->gender ? w->gender : "");
         f->text.rate = w->rate;
         f->text.pitch = w->pitch;
     }
