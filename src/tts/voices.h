@@ -34,7 +34,8 @@ float ac_tts_factor(float f);
 /* "rms" and the male eSpeak variants. */
 bool ac_tts_voice_is_male(const char *id);
 
-/* The voice id that a text asks for: its own, else one that stands for the gender's default voices, else "". */
+/* The voice id that a text asks for: its own, else one that stands for the gender's default voices, else "".
+ */
 const char *ac_tts_voice_wanted(const struct ac_text *t);
 
 /*
