@@ -390,12 +390,12 @@ int ac_cli_bench(int argc, char **argv)
     const struct ac_cli_spec spec = {
         .command = "bench",
         .usage = "say | vad | listen [options]",
-        .help =
-            "Measures on this machine. say: what a spoken answer costs, that is time to the first sound, "
-            "picture and\nfragment, CPU a picture, memory a talking session. vad: what it costs to find out "
-            "whether somebody speaks. listen: how long a spoken question\nwaits for text, first token and "
-            "first "
-            "fragment of its answer.",
+        .help = "Measures on this machine.\n"
+                "  say     what a spoken answer costs: time to the first sound, picture and fragment, CPU a "
+                "picture,\n"
+                "          memory a talking session\n"
+                "  vad     what it costs to find out whether somebody speaks\n"
+                "  listen  how long a spoken question waits for the text, first token and first fragment",
         .options = options,
         .n_options = sizeof options / sizeof *options,
         .max_words = 1,

@@ -1,3 +1,4 @@
+/** How the chat page is built and, in development, served. */
 import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vite";
 

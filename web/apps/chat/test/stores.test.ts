@@ -1,3 +1,4 @@
+/** The stores: conversation, settings, catalogue. */
 import { createPinia, setActivePinia } from "pinia";
 import { nextTick } from "vue";
 import { beforeEach, describe, expect, it, vi } from "vitest";

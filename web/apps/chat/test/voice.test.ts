@@ -1,3 +1,4 @@
+/** The microphone as the page uses it. */
 import { createPinia, setActivePinia } from "pinia";
 import { nextTick } from "vue";
 import { beforeEach, describe, expect, it, vi } from "vitest";

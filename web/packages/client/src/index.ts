@@ -1,3 +1,4 @@
+/** What the client library offers to pages. */
 export * from "./client";
 export * from "./connect";
 export * from "./microphone";

@@ -1,3 +1,4 @@
+/** The client: messages, connection, reconnection. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AvatarClient, type ChunkMeta, type ClientEvents, type ConnectionEvent } from "../src";
 import { FakeSocket, meta } from "./fakes";

@@ -1,3 +1,4 @@
+/** The microphone's samples: resampling, levels, frames. */
 import { describe, expect, it } from "vitest";
 import { decibels } from "../src";
 import { Framer, Resampler, sentRate } from "../src/pcm";

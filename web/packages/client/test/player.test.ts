@@ -1,3 +1,4 @@
+/** The player: chunks, seeks, idle and talk. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AvatarPlayer, connectPlayer, type AvatarClient, type PlayerEvents, type Sentence } from "../src";
 import { FakeMediaSource, FakeSourceBuffer, fakeVideo, fragment, meta } from "./fakes";

@@ -1,3 +1,4 @@
+/** The microphone as a part of the conversation. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AvatarClient, MicError, Microphone, VoiceInput, type MicOptions } from "../src";
 import { Emitter } from "../src/emitter";

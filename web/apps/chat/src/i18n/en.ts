@@ -1,3 +1,4 @@
+/** The page's texts in English; the keys are those of every language. */
 export const en = {
   app: { name: "Avatar Chat" },
   nav: { settings: "Settings", back: "Back to the conversation" },

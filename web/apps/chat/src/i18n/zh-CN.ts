@@ -1,3 +1,4 @@
+/** The page's texts in Chinese. */
 import type { en } from "./en";
 
 export const zhCN: typeof en = {
