@@ -44,10 +44,19 @@ struct ac_message {
     char *text; /* UTF-8 */
 };
 
+struct ac_cancel; /* base/cancel.h */
+
 struct ac_chat {
     struct ac_message *messages;
     size_t n_messages;
     char lang[16]; /* BCP 47 tag the answer should be in, "" = that of the question */
+    /* The answer wanted is a summary of the conversation (engines with AC_HANDLER_SUMMARIZES only). */
+    bool summarize;
+    /*
+     * A question answered on trial, before it is certain that it is one: triggered when it is. What changes
+     * something outside (a tool that is more than a look-up) waits for it. NULL: it is certain. Owned.
+     */
+    struct ac_cancel *confirmed;
 };
 
 struct ac_text {
@@ -59,6 +68,7 @@ struct ac_text {
     float pitch;    /* 1 = normal, 0.5 to 2; 0 = unset = 1 */
     enum ac_emotion emotion;
     uint32_t seq; /* number of the sentence in its turn, from 0 */
+    bool aside;   /* a whole sentence to say meanwhile ("One moment, please."): no part of the answer */
 };
 
 /*

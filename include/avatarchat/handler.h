@@ -157,7 +157,10 @@ typedef void ac_item_fn(void *arg, const struct ac_item *item);
 
 /* ---- the vtable ---- */
 
-enum { AC_HANDLER_WAITS = 1 /* process waits on the network or another process */ };
+enum {
+    AC_HANDLER_WAITS = 1,     /* process waits on the network or another process */
+    AC_HANDLER_SUMMARIZES = 2 /* LLM: can sum up a conversation (ac_chat.summarize) */
+};
 
 struct ac_handler_info {
     const char *name; /* lower case, as in the configuration */
@@ -174,6 +177,11 @@ struct ac_handler_info {
     void (*close)(void *inst); /* optional; also after failure */
     int (*process)(void *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *cancel);
     void (*reset)(void *inst); /* optional */
+    /*
+     * optional: a unit of work is likely to follow within seconds (the person has begun to speak); prepares
+     * what would cost time then, such as a connection. What goes wrong shows when it is needed.
+     */
+    void (*warm)(void *inst, struct ac_cancel *cancel);
     /* optional: what can be chosen (voices, avatars) */
     int (*list)(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg);
 };

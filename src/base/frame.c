@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/mem.h"
 
 enum { STRIDE_ALIGN = 32, BLOCK_ALIGN = 64, MAX_SIDE = 16384 };
@@ -86,6 +87,7 @@ static void free_content(struct ac_frame *f)
             free(f->chat.messages[i].text);
         }
         free(f->chat.messages);
+        ac_cancel_unref(f->chat.confirmed);
         break;
     case AC_FRAME_TEXT:
         free(f->text.text);

@@ -580,6 +580,11 @@ const struct ac_listen_config *ac_config_listen(const struct ac_config *cfg)
     return cfg->sections[AC_PART_LISTEN].values;
 }
 
+const struct ac_history_config *ac_config_history(const struct ac_config *cfg)
+{
+    return cfg->sections[AC_PART_HISTORY].values;
+}
+
 size_t ac_config_use(const struct ac_config *cfg, enum ac_stage stage,
                      const struct ac_handler_info *const **engines)
 {

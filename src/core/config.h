@@ -41,6 +41,9 @@ struct ac_session_config {
     int stage_timeout_s;                      /* one process call of an engine */
     char *language;                           /* default language: "auto", "en", "zh-CN" … */
     int history_turns;                        /* turns kept as context */
+    int context_tokens;                       /* what a question takes at most with all before it */
+    char *system_prompt;                      /* "" = the built-in one */
+    char *system_prompt_file;                 /* instead */
     int first_clause_words, first_clause_cjk; /* first piece may end at a comma from here on */
 };
 struct ac_video_config {
@@ -67,6 +70,14 @@ struct ac_listen_config {
     int queue_ms; /* sound that may wait to be listened to */
 };
 
+/* Where conversations are kept; see core/store.h. */
+struct ac_history_config {
+    int store;              /* index of: sqlite, none */
+    char *path;             /* the SQLite file */
+    int keep_days;          /* 0 = for ever */
+    int keep_conversations; /* of one client */
+};
+
 /* Where a value comes from. */
 enum ac_origin { AC_ORIGIN_DEFAULT = 0, AC_ORIGIN_FILE, AC_ORIGIN_ENV, AC_ORIGIN_SET };
 
@@ -84,6 +95,7 @@ const struct ac_log_config *ac_config_log(const struct ac_config *cfg);
 const struct ac_session_config *ac_config_session(const struct ac_config *cfg);
 const struct ac_video_config *ac_config_video(const struct ac_config *cfg);
 const struct ac_listen_config *ac_config_listen(const struct ac_config *cfg);
+const struct ac_history_config *ac_config_history(const struct ac_config *cfg);
 
 /* Engines of a stage in fall-back order; n may be 0. The arrays live as long as cfg. */
 size_t ac_config_use(const struct ac_config *cfg, enum ac_stage stage,

@@ -16,7 +16,15 @@ struct ac_config_part {
     const struct ac_option *options;
     size_t size;
 };
-enum { AC_PART_SERVER, AC_PART_LOG, AC_PART_SESSION, AC_PART_LISTEN, AC_PART_VIDEO, AC_PART_COUNT };
+enum {
+    AC_PART_SERVER,
+    AC_PART_LOG,
+    AC_PART_SESSION,
+    AC_PART_LISTEN,
+    AC_PART_VIDEO,
+    AC_PART_HISTORY,
+    AC_PART_COUNT
+};
 extern const struct ac_config_part ac_config_parts[AC_PART_COUNT];
 
 struct config_section {

@@ -52,6 +52,14 @@ static const struct ac_option session_options[] = {
                      "Language of the answers (en, zh-CN …); auto for that of the question."),
     AC_OPTION_INT(S, history_turns, "history_turns", "20", 0, 1000, 0,
                   "Turns of the conversation that the language model is given."),
+    AC_OPTION_INT(
+        S, context_tokens, "context_tokens", "3000", 200, 1000000, 0,
+        "What a question may take with all before it, in tokens (estimated); older turns are summed up."),
+    AC_OPTION_STRING(S, system_prompt, "system_prompt", "", 0,
+                     "What the language model is told first, with {name}, {language}, {date} and {time}; "
+                     "empty for the built-in text."),
+    AC_OPTION_PATH(S, system_prompt_file, "system_prompt_file", "", 0,
+                   "File that holds it, instead; an avatar's own persona.md is put behind either."),
     AC_OPTION_INT(S, first_clause_words, "first_clause_words", "6", 1, 100, 0,
                   "The first piece of an answer may end at a comma once it has so many words."),
     AC_OPTION_INT(S, first_clause_cjk, "first_clause_cjk", "12", 1, 200, 0,
@@ -89,6 +97,22 @@ static const struct ac_option listen_options[] = {
 };
 #undef S
 
+#define S struct ac_history_config
+static const char *const history_stores[] = {"sqlite", "none", NULL};
+static const struct ac_option history_options[] = {
+    AC_OPTION_CHOICE(S, store, "store", "sqlite", history_stores, 0,
+                     "Where past conversations are kept; none: they end with the session."),
+    AC_OPTION_STRING(
+        S, path, "path", "data/history.db", 0,
+        "The SQLite file, made when it is missing; a relative one is below the working directory."),
+    AC_OPTION_INT(S, keep_days, "keep_days", "90", 0, 36500, 0,
+                  "A conversation that was not continued for so long is deleted; 0 for never."),
+    AC_OPTION_INT(S, keep_conversations, "keep_conversations", "200", 1, 100000, 0,
+                  "Conversations kept of one person; the oldest go first."),
+    AC_OPTIONS_END,
+};
+#undef S
+
 #define S struct ac_video_config
 static const struct ac_option video_options[] = {
     AC_OPTION_INT(S, width, "width", "512", 64, 1920, 0, "Width of the picture in pixels, even."),
@@ -117,4 +141,5 @@ const struct ac_config_part ac_config_parts[AC_PART_COUNT] = {
                         sizeof(struct ac_listen_config)},
     [AC_PART_VIDEO] = {"video", "The talking picture as it is encoded.", video_options,
                        sizeof(struct ac_video_config)},
+    [AC_PART_HISTORY] = {"history", "Past conversations.", history_options, sizeof(struct ac_history_config)},
 };

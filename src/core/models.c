@@ -250,6 +250,12 @@ void ac_instance_reset(struct ac_instance *inst)
         inst->slot->info->reset(inst->mem);
 }
 
+void ac_instance_warm(struct ac_instance *inst, struct ac_cancel *c)
+{
+    if (inst->slot->info->warm)
+        inst->slot->info->warm(inst->mem, c);
+}
+
 const struct ac_handler_info *ac_instance_info(const struct ac_instance *inst)
 {
     return inst->slot->info;

@@ -29,6 +29,8 @@ void ac_instance_close(struct ac_instance *inst); /* NULL is fine */
 int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out,
                         struct ac_cancel *c);
 void ac_instance_reset(struct ac_instance *inst);
+/* Tells the engine that work is likely to follow soon; nothing where it has no use for that. */
+void ac_instance_warm(struct ac_instance *inst, struct ac_cancel *c);
 const struct ac_handler_info *ac_instance_info(const struct ac_instance *inst);
 /* The sentence of ac_env_fail of the last failed call, "" when none. */
 const char *ac_instance_reason(const struct ac_instance *inst);
