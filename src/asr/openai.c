@@ -7,8 +7,8 @@
  */
 #include "asr/utterance.h"
 #include "base/cancel.h"
-#include "base/clock.h"
 #include "base/mem.h"
+#include "net/breaker.h"
 #include "net/http.h"
 
 #include <jansson.h>
@@ -21,8 +21,8 @@ enum {
     WINDOW = 300 * AC_LISTEN_RATE_HZ,     /* 9.6 MB; services take up to 25 */
     MIN_SAMPLES = AC_LISTEN_RATE_HZ / 10, /* less is no word, and services refuse it */
     MAX_ANSWER = 1 << 20,
-    MAX_KEY = 4096,
-    LOOK_US = 20000,
+    MAX_FAILURES = 5,
+    LEFT_ALONE_MS = 10000,
 };
 
 struct config {
@@ -54,47 +54,16 @@ struct model {
     const struct config *cfg;
     char *url;
     char *authorization; /* header, NULL = no key; never logged */
+    struct ac_breaker breaker;
 };
 
 struct instance {
     struct ac_env *env;
-    const struct model *model;
+    struct model *model;
     struct ac_utterance utterance;
 };
 
 /* ---- model ---- */
-
-static int key_is_bad(const char *key)
-{
-    for (; *key; key++) {
-        if (*key <= ' ' || *key > '~')
-            return 1;
-    }
-    return 0;
-}
-
-/* The key, malloc'ed, NULL without one. */
-static int find_key(const struct config *c, struct ac_env *env, char **key)
-{
-    size_t len;
-
-    *key = NULL;
-    if (*c->api_key_file) {
-        char *path = ac_env_path(env, c->api_key_file);
-        int err = path ? ac_read_file(path, MAX_KEY, key, &len) : AC_ENOENT;
-        free(path);
-        if (err)
-            return ac_env_fail(env, AC_ECONFIG, "asr.openai.api_key_file '%s' cannot be read: %s",
-                               c->api_key_file, ac_err_text(err));
-        (*key)[strcspn(*key, "\r\n")] = '\0';
-    } else if (*c->api_key_env && getenv(c->api_key_env)) {
-        *key = ac_strdup(getenv(c->api_key_env));
-    }
-    if (*key && key_is_bad(*key))
-        return ac_env_fail(env, AC_ECONFIG, "the key in %s has characters that no key has: blanks or others",
-                           *c->api_key_file ? c->api_key_file : c->api_key_env);
-    return 0;
-}
 
 static int model_open(void *model, const void *cfg, struct ac_env *env)
 {
@@ -103,6 +72,7 @@ static int model_open(void *model, const void *cfg, struct ac_env *env)
     size_t len = strlen(c->base_url);
     char *key;
 
+    ac_breaker_init(&m->breaker, MAX_FAILURES, LEFT_ALONE_MS);
     m->cfg = c;
     if (len == 0)
         return ac_env_fail(env, AC_ECONFIG,
@@ -113,8 +83,8 @@ static int model_open(void *model, const void *cfg, struct ac_env *env)
     while (len > 0 && c->base_url[len - 1] == '/')
         len--;
     m->url = ac_asprintf("%.*s/audio/transcriptions", (int)len, c->base_url);
-    int err = find_key(c, env, &key);
-    if (!err && key && *key)
+    int err = ac_http_find_key("asr.openai", c->api_key_file, c->api_key_env, env, &key);
+    if (key)
         m->authorization = ac_asprintf("Authorization: Bearer %s", key);
     free(key);
     return err;
@@ -126,6 +96,7 @@ static void model_close(void *model)
 
     free(m->url);
     free(m->authorization);
+    ac_breaker_destroy(&m->breaker);
 }
 
 static int open_instance(void *inst, void *model, const void *cfg, struct ac_env *env)
@@ -248,36 +219,42 @@ static int understood(struct instance *i, const struct ac_http_answer *a, size_t
     return err;
 }
 
-static int wait_before(int attempt, int retry_after_s, struct ac_cancel *cancel)
+/* What the outcome says of the service; a refused request (4xx) shows that it is well. */
+static enum ac_breaker_result health(int err, const struct ac_http_answer *a, struct ac_cancel *cancel)
 {
-    int64_t until_us = ac_now_us() + (int64_t)ac_http_backoff_ms(attempt, retry_after_s) * 1000;
-    int err = ac_cancel_reason(cancel);
-
-    while (!err && ac_now_us() < until_us) {
-        ac_sleep_us(LOOK_US);
-        err = ac_cancel_reason(cancel);
-    }
-    return err;
+    if (err == AC_EIO || err == AC_ETIMEDOUT)
+        return ac_cancel_reason(cancel) ? AC_BREAKER_UNKNOWN : AC_BREAKER_FAILED;
+    if (err)
+        return AC_BREAKER_UNKNOWN;
+    return a->status >= 500 || a->status == 429 ? AC_BREAKER_FAILED : AC_BREAKER_OK;
 }
 
 static int ask(struct instance *i, const struct ac_http_request *r, size_t n, const char *lang,
                struct ac_cancel *cancel)
 {
+    struct ac_breaker *breaker = &i->model->breaker;
+    int wait_ms;
+
     for (int attempt = 1;; attempt++) {
         struct ac_http_answer a;
+        if (!ac_breaker_allow(breaker, &wait_ms))
+            return ac_env_fail(i->env, AC_EBUSY,
+                               "the service at %.100s failed %d times in a row and is left alone for %d s",
+                               i->model->url, MAX_FAILURES, (wait_ms + 999) / 1000);
         int err = ac_http_run(r, &a, cancel), after = a.retry_after_s;
         bool again = ac_http_retryable(err, &a) && attempt <= i->model->cfg->retries;
 
+        ac_breaker_report(breaker, health(err, &a, cancel));
         if (err == AC_ECANCELED || (err && ac_cancel_reason(cancel)))
             again = false;
         else if (err && !again)
-            ac_env_fail(i->env, err, "%.120s: %.100s", i->model->url, a.reason);
+            ac_env_fail(i->env, err, "%.80s: %.170s", i->model->url, a.reason);
         else if (!err && !again)
             err = a.status == 200 ? understood(i, &a, n, lang) : refused(i, &a);
         ac_http_answer_free(&a);
         if (!again)
             return err;
-        err = wait_before(attempt, after, cancel);
+        err = ac_http_wait(ac_http_backoff_ms(attempt, after), cancel);
         if (err)
             return err;
     }

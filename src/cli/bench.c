@@ -363,12 +363,18 @@ static int listen_with(const char *what, const char *file, const struct ac_cli_l
                        const char *question, bool json)
 {
     struct ac_config *cfg = NULL;
+    struct ac_cli_list all = {0};
     bool vad = strcmp(what, "vad") == 0;
-    int status = ac_cli_load(vad ? "bench vad" : "bench listen", &cfg, file, sets, true);
+
+    for (size_t i = 0; i < sets->n; i++)
+        ac_cli_list_add(&all, sets->items[i]);
+    ac_cli_list_add(&all, "history.store=none"); /* nobody comes back to what is measured here */
+    int status = ac_cli_load(vad ? "bench vad" : "bench listen", &cfg, file, &all, true);
 
     if (status == AC_CLI_GO)
         status = vad ? ac_bench_vad(cfg, rounds, json) : ac_bench_listen(cfg, rounds, question, json);
     ac_config_free(cfg);
+    ac_cli_list_free(&all);
     return status;
 }
 

@@ -13,7 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ENGINES = 8, REASON = 256 };
+enum {
+    MAX_ENGINES = 8,
+    REASON = 256,
+    MAX_ASIDES = 8,    /* of one answer; an engine that goes on is not listened to */
+    WARM_US = 10000000 /* longest time that warming may take */
+};
 
 struct question {
     atomic_int refs;
@@ -30,10 +35,14 @@ struct ac_answer {
     struct ac_strand *strand;
     _Atomic int64_t busy_us;
 
-    pthread_mutex_t sink_lock; /* guards `current` too */
-    struct question *current;  /* what may reach the sink */
+    pthread_mutex_t sink_lock;  /* guards `current` too */
+    struct question *current;   /* what may reach the sink */
+    struct ac_cancel *warming;  /* sink_lock: of the warming that waits or runs; NULL = none does */
+    struct ac_prefs warm_prefs; /* sink_lock */
 
     /* strand only */
+    atomic_bool untold;     /* a question was stopped: what was told with it may not have been seen */
+    bool told[MAX_ENGINES]; /* that this one is replaced, since it last worked */
     struct ac_instance *inst[MAX_ENGINES];
     struct ac_prefs prefs;
     struct question *worked; /* the last one that was worked on, own reference */
@@ -61,23 +70,42 @@ struct text_sink {
     size_t received;       /* bytes from the engine */
     char lang[16];
     uint32_t seq;
+    int asides;
 };
+
+/* Gives one piece to speak to the sink. */
+static void give_sentence(struct text_sink *t, struct ac_sentence *s)
+{
+    struct ac_answer *a = t->a;
+
+    if (!s->lang[0])
+        snprintf(s->lang, sizeof s->lang, "%s", t->lang);
+    pthread_mutex_lock(&a->sink_lock);
+    if (a->current == t->q)
+        a->sink.sentence(a->sink.arg, t->q->turn, s, t->seq);
+    pthread_mutex_unlock(&a->sink_lock);
+    t->seq++;
+}
 
 static void give_sentences(struct text_sink *t)
 {
-    struct ac_answer *a = t->a;
     struct ac_sentence s;
 
     while (ac_splitter_next(t->splitter, &s)) {
-        if (!s.lang[0])
-            snprintf(s.lang, sizeof s.lang, "%s", t->lang);
-        pthread_mutex_lock(&a->sink_lock);
-        if (a->current == t->q)
-            a->sink.sentence(a->sink.arg, t->q->turn, &s, t->seq);
-        pthread_mutex_unlock(&a->sink_lock);
-        t->seq++;
+        give_sentence(t, &s);
         free(s.text);
     }
+}
+
+/* Something to say meanwhile: spoken between the answer's sentences, not shown as a part of it. */
+static void give_aside(struct text_sink *t, const struct ac_text *text)
+{
+    struct ac_sentence s = {.text = text->text, .emotion = text->emotion, .aside = true};
+
+    if (!text->text[0] || t->asides++ >= MAX_ASIDES)
+        return;
+    snprintf(s.lang, sizeof s.lang, "%s", text->lang);
+    give_sentence(t, &s);
 }
 
 /* Gives what the answer grew by since it was `before` bytes long to the sink. */
@@ -105,7 +133,10 @@ static int push_text(struct ac_sink *sink, struct ac_frame *f)
 
     if (!err && t->received + len > AC_ANSWER_MAX_BYTES)
         err = AC_ELIMIT;
-    if (!err && len) {
+    if (!err && f->text.aside) {
+        if (len)
+            give_aside(t, &f->text);
+    } else if (!err && len) {
         t->received += len;
         if (f->text.lang[0])
             snprintf(t->lang, sizeof t->lang, "%s", f->text.lang);
@@ -138,6 +169,8 @@ static int run_engine(struct ac_answer *a, size_t i, const struct ac_handler_inf
     if (err == AC_ECANCELED && ac_cancel_reason(c) == AC_ETIMEDOUT)
         err = AC_ETIMEDOUT;
     ac_cancel_unref(c);
+    if (!err)
+        a->told[i] = false;
     if (err) {
         const char *why = ac_instance_reason(a->inst[i]);
         snprintf(reason, REASON, "%s",
@@ -162,9 +195,10 @@ static int run_engines(struct ac_answer *a, struct text_sink *out, char *reason)
             break;
         ac_log_warn("answer", "engine_failed", AC_S("engine", list[i]->name), AC_S("error", ac_err_name(err)),
                     AC_S("reason", reason));
-        if (i + 1 < n) {
+        if (i + 1 < n && !a->told[i]) { /* once, not with each question until it is back */
             pthread_mutex_lock(&a->sink_lock);
-            if (a->current == out->q)
+            a->told[i] = a->current == out->q;
+            if (a->told[i])
                 a->sink.degraded(a->sink.arg, AC_STAGE_LLM, list[i]->name, list[i + 1]->name, reason);
             pthread_mutex_unlock(&a->sink_lock);
         }
@@ -179,8 +213,50 @@ static void use_prefs(struct ac_answer *a, const struct ac_prefs *prefs)
     for (size_t i = 0; i < MAX_ENGINES; i++) {
         ac_instance_close(a->inst[i]);
         a->inst[i] = NULL;
+        a->told[i] = false;
     }
     a->prefs = *prefs;
+}
+
+/* ---- warming ---- */
+
+static void warm_task(void *arg)
+{
+    struct ac_answer *a = arg;
+    const struct ac_handler_info *const *list;
+    struct ac_prefs prefs;
+
+    pthread_mutex_lock(&a->sink_lock);
+    struct ac_cancel *c = a->warming;
+    prefs = a->warm_prefs;
+    pthread_mutex_unlock(&a->sink_lock);
+    if (!c)
+        return;
+    if (!ac_cancelled(c) && ac_config_use(a->cfg, AC_STAGE_LLM, &list)) {
+        use_prefs(a, &prefs);
+        if (!a->inst[0])
+            ac_instance_open(&a->inst[0], a->models, list[0], &prefs, NULL);
+        if (a->inst[0])
+            ac_instance_warm(a->inst[0], c);
+    }
+    pthread_mutex_lock(&a->sink_lock);
+    a->warming = NULL;
+    pthread_mutex_unlock(&a->sink_lock);
+    ac_cancel_unref(c);
+}
+
+void ac_answer_warm(struct ac_answer *a, struct ac_cancel *cancel, const struct ac_prefs *prefs)
+{
+    pthread_mutex_lock(&a->sink_lock);
+    bool begin = !a->warming && !a->current;
+    if (begin) {
+        a->warming = ac_cancel_new(cancel);
+        ac_cancel_set_deadline(a->warming, ac_now_us() + WARM_US);
+        a->warm_prefs = *prefs;
+    }
+    pthread_mutex_unlock(&a->sink_lock);
+    if (begin)
+        ac_strand_post(a->strand, 0, ac_now_us(), warm_task, a);
 }
 
 static void answer_task(void *arg)
@@ -203,6 +279,8 @@ static void answer_task(void *arg)
     question_unref(a->worked);
     a->worked = q;
     use_prefs(a, &q->prefs);
+    if (atomic_exchange(&a->untold, false))
+        memset(a->told, 0, sizeof a->told);
     struct text_sink out = {.sink = {push_text}, .a = a, .q = q, .splitter = ac_splitter_new(&split)};
     int err = run_engines(a, &out, reason);
     if (err != AC_ECANCELED) {
@@ -257,6 +335,8 @@ void ac_answer_ask(struct ac_answer *a, uint32_t turn, struct ac_cancel *cancel,
     ac_answer_stop(a);
     pthread_mutex_lock(&a->sink_lock);
     a->current = q;
+    if (a->warming) /* the question must not wait for what was to make it quicker */
+        ac_cancel_trigger(a->warming);
     pthread_mutex_unlock(&a->sink_lock);
     ac_strand_post(a->strand, 0, ac_now_us(), answer_task, a);
 }
@@ -267,8 +347,10 @@ void ac_answer_stop(struct ac_answer *a)
     struct question *q = a->current;
     a->current = NULL;
     pthread_mutex_unlock(&a->sink_lock);
-    if (q)
+    if (q) {
         ac_cancel_trigger(q->cancel);
+        atomic_store(&a->untold, true);
+    }
     question_unref(q);
 }
 
@@ -288,6 +370,7 @@ static void answer_gone(void *arg)
     for (size_t i = 0; i < MAX_ENGINES; i++)
         ac_instance_close(a->inst[i]);
     question_unref(a->worked);
+    ac_cancel_unref(a->warming); /* of a warming that was dropped with the strand */
     pthread_mutex_destroy(&a->sink_lock);
     free(a);
     if (done)
@@ -302,6 +385,10 @@ void ac_answer_free(struct ac_answer *a, ac_task_fn *done, void *arg)
         return;
     }
     ac_answer_stop(a);
+    pthread_mutex_lock(&a->sink_lock);
+    if (a->warming)
+        ac_cancel_trigger(a->warming);
+    pthread_mutex_unlock(&a->sink_lock);
     a->done = done;
     a->done_arg = arg;
     ac_strand_free(a->strand, answer_gone, a);

@@ -3,7 +3,8 @@
  * streams, and, cut from it, the sentences to speak.
  *
  * Runs on a strand of its own (one that may wait, where a configured engine does). Engines are tried in
- * fall-back order, the next one only while no text has come. After ac_answer_stop has returned nothing of the
+ * fall-back order, the next one only while no text has come; that one is replaced is told once, until it
+ * works again. After ac_answer_stop has returned nothing of the
  * turn reaches the sink. Calls from any thread.
  */
 #ifndef AC_CORE_ANSWER_H
@@ -35,6 +36,11 @@ int ac_answer_new(struct ac_answer **a, struct ac_pool *pool, struct ac_models *
 void ac_answer_ask(struct ac_answer *a, uint32_t turn, struct ac_cancel *cancel, struct ac_frame *chat,
                    const struct ac_prefs *prefs);
 void ac_answer_stop(struct ac_answer *a);
+/*
+ * A question is likely to come soon: the first engine prepares for it in the background (a connection). A
+ * question that comes meanwhile ends it. Does nothing while a turn runs. cancel is referenced.
+ */
+void ac_answer_warm(struct ac_answer *a, struct ac_cancel *cancel, const struct ac_prefs *prefs);
 /* How long the engine call in progress has been running; 0 when none is. */
 int64_t ac_answer_busy_us(struct ac_answer *a);
 /* Ends it in the background; done(arg) follows when its strand runs nothing any more. */

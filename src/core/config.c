@@ -11,6 +11,7 @@
 #include "core/registry.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -476,6 +477,19 @@ static int complain(struct ac_config *cfg, const char *path, const char *what, s
     return AC_ECONFIG;
 }
 
+/* The prompt's file, where one is named, is there. */
+static int check_prompt(struct ac_config *cfg, struct ac_str *errors)
+{
+    const char *file = ac_config_session(cfg)->system_prompt_file;
+    struct ac_env env = {.data_dirs = ac_config_data_dirs(cfg)};
+    char *found = *file ? ac_env_path(&env, file) : NULL, what[200];
+
+    snprintf(what, sizeof what, "there is no file '%.120s'; name one, or leave it empty", file);
+    int err = *file && !found ? complain(cfg, "session.system_prompt_file", what, errors) : 0;
+    free(found);
+    return err;
+}
+
 static int check_whole(struct ac_config *cfg, struct ac_str *errors)
 {
     const struct ac_server_config *server = ac_config_server(cfg);
@@ -507,7 +521,7 @@ static int check_whole(struct ac_config *cfg, struct ac_str *errors)
         strspn(lang, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != n_lang)
         err = complain(cfg, "session.language", "it is not a language tag; write auto, en, zh-CN or the like",
                        errors);
-    return err;
+    return check_prompt(cfg, errors) ? AC_ECONFIG : err;
 }
 
 /* ---- loading ---- */

@@ -11,7 +11,9 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t model_idle_us(const struct ac_hub *hub)
@@ -27,6 +29,54 @@ static void close_idle_models(void *arg)
     if (ac_models_trim(hub->models, model_idle_us(hub)))
         malloc_trim(0); /* what is freed is scattered; the system gets it back only when asked to take it */
     ac_strand_post(hub->keeper, ac_now_us() + model_idle_us(hub) / 4, 0, close_idle_models, hub);
+}
+
+static void add_avatar_name(void *arg, const struct ac_item *item)
+{
+    struct avatar_name **end = arg, *a = ac_zalloc(sizeof *a);
+
+    while (*end)
+        end = &(*end)->next;
+    snprintf(a->id, sizeof a->id, "%s", item->id);
+    snprintf(a->name, sizeof a->name, "%s", item->name);
+    *end = a;
+}
+
+static void free_names(struct avatar_name *a)
+{
+    while (a) {
+        struct avatar_name *next = a->next;
+        free(a);
+        a = next;
+    }
+}
+
+/* How the avatars are called, for the language model's persona. */
+static void learn_names(struct ac_hub *hub)
+{
+    struct avatar_name *names = NULL;
+
+    pthread_mutex_lock(&hub->lock);
+    bool known = hub->avatars != NULL;
+    pthread_mutex_unlock(&hub->lock);
+    if (known || !ac_models_list(hub->models, AC_STAGE_AVATAR, add_avatar_name, &names))
+        return;
+    pthread_mutex_lock(&hub->lock);
+    hub->avatars = names;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void hub_avatar_name(struct ac_hub *hub, const char *id, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, "%s", id[0] ? id : "Avatar");
+    pthread_mutex_lock(&hub->lock);
+    for (const struct avatar_name *a = hub->avatars; a; a = a->next) {
+        if (id[0] && strcmp(a->id, id) != 0)
+            continue;
+        snprintf(name, NAME_SIZE, "%s", a->name[0] ? a->name : a->id);
+        break;
+    }
+    pthread_mutex_unlock(&hub->lock);
 }
 
 /* Loads what the first answer needs while the person is still asking. That one fails is told when it is
@@ -46,6 +96,7 @@ static void open_models(void *arg)
                 ac_instance_close(inst); /* the model stays for a while */
         }
     }
+    learn_names(hub);
 }
 
 void hub_warm_up(struct ac_hub *hub)
@@ -107,6 +158,7 @@ void ac_hub_free(struct ac_hub *hub, int grace_ms)
     }
     ac_models_free(hub->models);
     hub_listen_free(hub);
+    free_names(hub->avatars);
     ac_cancel_unref(hub->cancel);
     pthread_cond_destroy(&hub->idle);
     pthread_mutex_destroy(&hub->lock);

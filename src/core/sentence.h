@@ -28,6 +28,7 @@ struct ac_sentence {
     char *text;
     enum ac_emotion emotion;
     char lang[16]; /* guessed from the script and, between Latin languages, "" */
+    bool aside;    /* said meanwhile, no part of the answer (never from the splitter) */
 };
 
 struct ac_splitter *ac_splitter_new(const struct ac_splitter_config *cfg);

@@ -156,6 +156,7 @@ static void handle_choices(struct ac_session *s, const struct ac_client_choices 
     if (c->pitch > 0)
         cfg->pitch = (float)c->pitch;
     ac_speaker_set(s->speaker, cfg);
+    session_forget_persona(s);
     session_use_language(s, c->threshold);
     send_ready(s);
 }
@@ -292,12 +293,14 @@ static void session_gone(void *arg)
         free(t);
     }
     ac_cancel_unref(s->turn_cancel);
+    ac_cancel_unref(s->confirmed);
     ac_cancel_unref(s->cancel);
     ac_history_free(s->history);
     ac_heard_clear(&s->heard);
     free(s->answer_text);
     free(s->unanswered);
     free(s->held_question);
+    free(s->persona);
     json_decref(s->held);
     pthread_mutex_destroy(&s->out_lock);
     ac_log_info("session", "closed", AC_S("session", s->id));
@@ -385,6 +388,8 @@ static void close_task(void *arg)
     ac_answer_free(s->answer, session_part_gone, s);
     ac_speaker_free(s->speaker, session_part_gone, s);
     ac_listener_free(s->listener, session_part_gone, s);
+    if (s->summarizer)
+        ac_summarizer_free(s->summarizer, session_part_gone, s);
     ac_strand_free(strand, session_part_gone, s);
 }
 

@@ -32,7 +32,9 @@ void session_guess_turn(struct ac_session *s, const char *question, const struct
     s->marks = (struct marks){.begin = heard->voice_end_us};
     s->held = json_array();
     ac_heard_clear(&s->heard);
+    s->n_asides = 0;
     pthread_mutex_unlock(&s->out_lock);
+    s->confirmed = ac_cancel_new(NULL);
     session_run_turn(s, question, false);
 }
 
@@ -42,6 +44,7 @@ void session_release_turn(struct ac_session *s, const struct ac_listened *heard)
     size_t i;
 
     atomic_fetch_add(&s->hub->turns, 1);
+    ac_cancel_trigger(s->confirmed);
     ac_history_add(s->history, "user", s->held_question);
     free(s->held_question);
     s->held_question = NULL;

@@ -68,6 +68,8 @@ static void speech_task(void *arg)
         s->speaking_now = 0;
     if (t->on && (s->running || session_is_audible(s)))
         session_stop_turn(s, "speech");
+    if (t->on) /* a question comes in a moment */
+        ac_answer_warm(s->answer, s->cancel, &s->choices.prefs);
     session_task_free(t);
 }
 

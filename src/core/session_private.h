@@ -15,11 +15,12 @@
 #include "core/listener.h"
 #include "core/protocol.h"
 #include "core/session.h"
+#include "core/summarizer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { WHY_SIZE = 256 };
+enum { WHY_SIZE = 256, MAX_ASIDES = 8, NAME_SIZE = 64 };
 
 /* Which engines listen, and in which languages. Found out once a process, when the first session opens. */
 struct listen_info {
@@ -33,6 +34,12 @@ struct listen_info {
 struct listen_waiter {
     struct listen_waiter *next;
     struct ac_session *s;
+};
+
+/* What an avatar is called. */
+struct avatar_name {
+    struct avatar_name *next;
+    char id[NAME_SIZE], name[NAME_SIZE];
 };
 
 struct ac_hub {
@@ -50,6 +57,7 @@ struct ac_hub {
     struct ac_strand *keeper;      /* closes models that nobody uses */
     struct listen_info listen;     /* lock */
     bool probing;                  /* lock */
+    struct avatar_name *avatars;   /* lock: the configured one first; NULL = not known yet */
     struct listen_waiter *waiters; /* lock */
 };
 
@@ -100,6 +108,8 @@ struct ac_session {
     bool turn_runs;             /* out_lock: `running` and not held, for other strands */
     json_t *held;          /* out_lock: [[type, data], …] of a turn that is held back; NULL = none is */
     struct ac_heard heard; /* out_lock: sentences of the turn with their media times */
+    uint32_t asides[MAX_ASIDES]; /* out_lock: numbers of the sentences that are no part of the answer */
+    size_t n_asides;             /* out_lock */
 
     /* strand */
     struct ac_answer *answer;
@@ -107,13 +117,20 @@ struct ac_session {
     struct ac_speaker_config choices;
     char language[16];
     struct ac_history *history;
+    char *persona;                    /* of the choices; NULL = to be loaded */
+    struct ac_summarizer *summarizer; /* NULL = none is possible */
+    uint64_t summary_tag;             /* of the one that is being made */
+    size_t summary_n;                 /* messages it stands for; 0 = none is being made */
+    size_t summary_failed;            /* messages there were when one failed; 0 = the last one did not */
+    bool verbatim;                    /* the running turn says a given text: no part of the conversation */
     struct ac_cancel *turn_cancel;
-    uint32_t turn;            /* number of the last turn that began */
-    bool running;             /* a turn runs */
-    bool answering, speaking; /* what the running turn waits for */
-    char *answer_text;        /* the whole answer, once it is complete */
-    char *held_question;      /* the turn is begun on trial: nothing of it is sent yet */
-    bool held_done;           /* it is complete already: there was nothing to speak */
+    uint32_t turn;               /* number of the last turn that began */
+    bool running;                /* a turn runs */
+    bool answering, speaking;    /* what the running turn waits for */
+    char *answer_text;           /* the whole answer, once it is complete */
+    char *held_question;         /* the turn is begun on trial: nothing of it is sent yet */
+    struct ac_cancel *confirmed; /* of that turn: triggered when it is no trial any more */
+    bool held_done;              /* it is complete already: there was nothing to speak */
     struct ac_speaker_times held_times;
     bool in_history; /* the answer of this turn stands in the history */
 
@@ -188,7 +205,19 @@ void session_audio_whole(struct ac_session *s, const struct ac_client_message *m
 /* Looks after the listener: one that is stuck is left behind. Strand. */
 void session_watch_listener(struct ac_session *s);
 
+/* ---- session_context.c ---- */
+/* The choices have changed: another person answers, or in another language. Strand. */
+void session_forget_persona(struct ac_session *s);
+/* What the language model is asked: the persona, what was said before, the question. Strand. */
+struct ac_frame *session_ask(struct ac_session *s, const char *question);
+/* Has the oldest part of a long conversation summed up. Strand. */
+void session_shorten(struct ac_session *s);
+/* The history was replaced: a summary that is being made is of another conversation. Strand. */
+void session_forget_summary(struct ac_session *s);
+
 /* ---- hub.c ---- */
+/* What an avatar is called ("" = the configured one); its id where that is not known (yet). */
+void hub_avatar_name(struct ac_hub *hub, const char *id, char name[NAME_SIZE]);
 /* Somebody has come: language model and voices are loaded in the background, where they are not there yet. */
 void hub_warm_up(struct ac_hub *hub);
 

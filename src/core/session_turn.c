@@ -61,6 +61,8 @@ static void on_sentence_text(void *arg, uint32_t turn, const struct ac_sentence 
     pthread_mutex_lock(&s->out_lock);
     if (!s->marks.first_sentence)
         s->marks.first_sentence = ac_now_us();
+    if (sentence->aside && s->n_asides < MAX_ASIDES)
+        s->asides[s->n_asides++] = seq;
     pthread_mutex_unlock(&s->out_lock);
     int err = ac_speaker_say(s->speaker, sentence, seq);
     if (err && err != AC_ECANCELED)
@@ -82,8 +84,13 @@ static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const cha
 {
     struct ac_session *s = arg;
 
+    bool aside = false;
+
     pthread_mutex_lock(&s->out_lock);
-    ac_heard_add(&s->heard, start_us, text);
+    for (size_t i = 0; i < s->n_asides; i++)
+        aside |= s->asides[i] == seq;
+    if (!aside)
+        ac_heard_add(&s->heard, start_us, text);
     pthread_mutex_unlock(&s->out_lock);
     session_send_of_turn(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
 }
@@ -145,6 +152,8 @@ void session_end_turn(struct ac_session *s)
     atomic_fetch_sub(&s->hub->talking, 1);
     ac_cancel_unref(s->turn_cancel);
     s->turn_cancel = NULL;
+    ac_cancel_unref(s->confirmed);
+    s->confirmed = NULL;
     free(s->answer_text);
     s->answer_text = NULL;
     pthread_mutex_lock(&s->out_lock);
@@ -164,8 +173,9 @@ void session_turn_done(struct ac_session *s, const struct ac_speaker_times *time
     pthread_mutex_unlock(&s->out_lock);
     int64_t now = ac_now_us();
 
-    ac_history_add(s->history, "assistant", s->answer_text);
-    s->in_history = s->answer_text && s->answer_text[0];
+    if (!s->verbatim)
+        ac_history_add(s->history, "assistant", s->answer_text);
+    s->in_history = !s->verbatim && s->answer_text && s->answer_text[0];
     session_send(s, "turn_done",
                  json_pack("{s:i, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}}", "turn", (int)s->turn, "marks",
                            "endpoint", mark(m.begin, m.endpoint), "asr_final", mark(m.begin, m.asr_final),
@@ -182,6 +192,7 @@ void session_turn_done(struct ac_session *s, const struct ac_speaker_times *time
     atomic_fetch_add(&s->hub->turns_done, 1);
     session_end_turn(s);
     session_rest(s);
+    session_shorten(s);
 }
 
 static void answer_done_task(void *arg)
@@ -345,7 +356,7 @@ void session_stop_turn(struct ac_session *s, const char *reason)
     }
     if (running || audible) {
         char *text = heard_text(s);
-        if (running)
+        if (running && !s->verbatim)
             ac_history_add(s->history, "assistant", text);
         else if (s->in_history)
             ac_history_amend(s->history, text);
@@ -433,11 +444,10 @@ static int say_verbatim(struct ac_session *s, const char *text)
 
 void session_run_turn(struct ac_session *s, const char *text, bool verbatim)
 {
-    struct ac_prefs *prefs = &s->choices.prefs;
-
     s->turn++;
     s->running = s->speaking = true;
     s->answering = !verbatim;
+    s->verbatim = verbatim;
     s->in_history = false;
     s->turn_cancel = ac_cancel_new(s->cancel);
     atomic_fetch_add(&s->hub->talking, 1);
@@ -447,8 +457,7 @@ void session_run_turn(struct ac_session *s, const char *text, bool verbatim)
         if (err)
             session_error(s, err, err == AC_EEMPTY ? "nothing in this text can be spoken" : NULL, s->turn);
     } else {
-        ac_answer_ask(s->answer, s->turn, s->turn_cancel, ac_history_ask(s->history, prefs->lang, text),
-                      prefs);
+        ac_answer_ask(s->answer, s->turn, s->turn_cancel, session_ask(s, text), &s->choices.prefs);
     }
     ac_strand_post(s->strand, ac_now_us() + WATCH_US, 1, watch_task, turn_task(s, s->turn, ""));
 }
@@ -469,6 +478,7 @@ void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
     s->audible.stopped = false;
     s->turn_runs = true;
     ac_heard_clear(&s->heard);
+    s->n_asides = 0;
     session_send_locked(s, "state", json_pack("{s:s, s:i}", "state", "thinking", "turn", (int)s->turn + 1));
     pthread_mutex_unlock(&s->out_lock);
     session_run_turn(s, text, verbatim);

@@ -1,64 +1,101 @@
-/* libcurl's multi interface with one transfer, so that the wait can look at the cancel token (http.h). */
+/*
+ * The caller's side of a request (http.h): it sets the transfer up, has the loop's thread run it, and takes
+ * what arrives. The two meet in `arrived`: the loop's thread adds to it and pauses the transfer when there is
+ * a lot, the caller takes all of it at once and has the transfer resumed. All limits but that of connecting
+ * are watched by the caller, which looks at its cancel token anyway.
+ */
 #include "net/http.h"
 
-#include "base/cancel.h"
-#include "base/clock.h"
-#include "base/mem.h"
-
-#include <ctype.h>
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { LOOK_MS = 20, CONNECT_MS = 10000, MAX_REDIRECTS = 5, FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 8000 };
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "net/http_private.h"
 
-struct transfer {
-    const struct ac_http_request *request;
-    struct ac_http_answer *answer;
-    CURL *easy;
-    int err;          /* why the body was refused */
-    int64_t heard_us; /* when the last byte came or went */
-    curl_off_t moved;
+enum {
+    LOOK_US = 10000,
+    MAX_REDIRECTS = 5,
+    MAX_ARRIVED = 256 << 10,
+    MAX_CERTIFICATES = 8 << 20,
+    TCP_IDLE_S = 30,
 };
 
-static void setup(void)
+/* ---- on the loop's thread ---- */
+
+static void begin_body(struct ac_http_call *c)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_off_t length = -1;
+
+    c->first_us = ac_now_us();
+    curl_easy_getinfo(c->job.easy, CURLINFO_RESPONSE_CODE, &c->status);
+    curl_easy_getinfo(c->job.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    c->handed = c->request->take && (c->status == 200 || c->status == 206);
+    c->total = length >= 0 && c->status == 206 ? length + c->request->resume_from : length;
 }
 
 static size_t on_body(char *data, size_t one, size_t n, void *arg)
 {
-    struct transfer *t = arg;
-    struct ac_http_answer *a = t->answer;
-    curl_off_t length = -1;
+    struct ac_http_call *c = arg;
 
     n *= one;
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &a->status);
-    if (t->request->take && (a->status == 200 || a->status == 206)) {
-        curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-        if (length >= 0 && a->status == 206)
-            length += t->request->resume_from;
-        t->err = t->request->take(t->request->arg, a->status, length, data, n);
-    } else if (a->body.len + n > t->request->max_bytes) {
-        t->err = AC_ELIMIT;
-    } else {
-        ac_str_add_n(&a->body, data, n);
-    }
-    return t->err ? 0 : n;
+    pthread_mutex_lock(&c->lock);
+    if (!c->first_us)
+        begin_body(c);
+    if (c->handed && c->arrived.len >= MAX_ARRIVED)
+        c->paused = true;
+    else if (!c->handed && c->arrived.len + n > c->request->max_bytes)
+        c->too_large = true;
+    else
+        ac_str_add_n(&c->arrived, data, n);
+    size_t taken = c->paused ? CURL_WRITEFUNC_PAUSE : c->too_large ? CURL_WRITEFUNC_ERROR : n;
+    if (c->handed)
+        pthread_cond_signal(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    return taken;
 }
 
 static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
 {
-    struct transfer *t = arg;
+    struct ac_http_call *c = arg;
 
     (void)down_all, (void)up_all;
-    if (down + up != t->moved) {
-        t->moved = down + up;
-        t->heard_us = ac_now_us();
+    if (down + up != c->moved) {
+        c->moved = down + up;
+        atomic_store_explicit(&c->heard_us, ac_now_us(), memory_order_relaxed);
     }
     return 0;
+}
+
+/* Connected and about to send: the last moment to keep headers from a server they are not meant for. */
+static int on_connected(void *arg, char *to_address, char *from_address, int to_port, int from_port)
+{
+    struct ac_http_call *c = arg;
+    char *url = NULL;
+    long redirects = 0;
+
+    (void)to_address, (void)from_address, (void)to_port, (void)from_port;
+    curl_easy_getinfo(c->job.easy, CURLINFO_REDIRECT_COUNT, &redirects);
+    if (redirects == 0)
+        return CURL_PREREQFUNC_OK;
+    curl_easy_getinfo(c->job.easy, CURLINFO_EFFECTIVE_URL, &url);
+    c->strayed = !url || !ac_http_same_server(c->request->url, url);
+    return c->strayed ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static void finished(struct ac_http_job *job, CURLcode code)
+{
+    struct ac_http_call *c = (struct ac_http_call *)job;
+
+    pthread_mutex_lock(&c->lock);
+    c->code = code;
+    c->done = true;
+    pthread_cond_signal(&c->changed);
+    pthread_mutex_unlock(&c->lock);
 }
 
 /* ---- setting up ---- */
@@ -79,179 +116,270 @@ static curl_mime *make_form(CURL *easy, const struct ac_http_request *r)
     return form;
 }
 
-static void set_options(struct transfer *t, struct curl_slist *headers, curl_mime *form)
+/* What is sent: method, headers, body. */
+static void set_content(struct ac_http_call *c)
 {
-    const struct ac_http_request *r = t->request;
-    CURL *e = t->easy;
+    const struct ac_http_request *r = c->request;
+    CURL *e = c->job.easy;
+    bool sends = r->n_parts || r->body || (r->method && strcmp(r->method, "POST") == 0);
+    char range[32];
+
+    for (const char *const *h = r->headers; h && *h; h++)
+        c->headers = curl_slist_append(c->headers, *h);
+    if (r->n_parts) {
+        c->form = make_form(e, r);
+        curl_easy_setopt(e, CURLOPT_MIMEPOST, c->form);
+    } else if (sends) {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(r->body ? r->body_len : 0));
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->body ? r->body : "");
+    }
+    if (sends) {
+        c->headers = curl_slist_append(c->headers, "Expect:"); /* no waiting for "100 Continue" */
+        curl_easy_setopt(e, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_301 | CURL_REDIR_POST_302);
+    }
+    if (r->method && strcmp(r->method, "HEAD") == 0)
+        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+    else if (r->method && strcmp(r->method, sends ? "POST" : "GET") != 0)
+        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method);
+    if (r->resume_from > 0) { /* as a range: libcurl's own resuming fails where the server sends all again */
+        snprintf(range, sizeof range, "%lld-", (long long)r->resume_from);
+        curl_easy_setopt(e, CURLOPT_RANGE, range);
+    }
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
+}
+
+/* Where to: redirects, proxy, connection. */
+static void set_route(struct ac_http_call *c)
+{
+    const struct ac_http_request *r = c->request;
+    CURL *e = c->job.easy;
 
     curl_easy_setopt(e, CURLOPT_URL, r->url);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, r->no_redirect ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, "avatar-chat/" AC_VERSION);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(r->connect_ms ? r->connect_ms : CONNECT_MS));
-    if (r->total_ms)
-        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->total_ms);
-    if (r->resume_from > 0) { /* as a range: libcurl's own resuming fails where the server sends all again */
-        char range[32];
-        snprintf(range, sizeof range, "%lld-", (long long)r->resume_from);
-        curl_easy_setopt(e, CURLOPT_RANGE, range);
+    if (r->headers && *r->headers) {
+        curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
+        curl_easy_setopt(e, CURLOPT_PREREQDATA, c);
     }
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
-    if (form)
-        curl_easy_setopt(e, CURLOPT_MIMEPOST, form);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(e, CURLOPT_XFERINFODATA, t);
-    curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
+    if (r->proxy && *r->proxy)
+        curl_easy_setopt(e, CURLOPT_PROXY, r->proxy);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)(r->connect_ms ? r->connect_ms : AC_HTTP_CONNECT_MS));
+    curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, (long)TCP_IDLE_S);
+    curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, (long)TCP_IDLE_S);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    /* An unfinished look-up of a name ends on its own: waiting for it would hold up all transfers. */
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, "avatar-chat/" AC_VERSION);
 }
 
-/* ---- running ---- */
-
-static int give_reason(struct transfer *t, int err, const char *fmt, const char *what)
+static void set_callbacks(struct ac_http_call *c)
 {
-    snprintf(t->answer->reason, sizeof t->answer->reason, fmt, what);
+    CURL *e = c->job.easy;
+
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
+    if (c->request->stall_ms) {
+        curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(e, CURLOPT_XFERINFODATA, c);
+        curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
+    }
+}
+
+/* The system's certificates are one file, which libcurl keeps parsed as long as no folder is asked too. */
+static int set_trust(struct ac_http_call *c)
+{
+    const char *file = c->request->ca_file, *system = curl_version_info(CURLVERSION_NOW)->cainfo;
+    bool known = system && access(system, R_OK) == 0;
+    CURL *e = c->job.easy;
+    char *data;
+    size_t len;
+
+    if (!file || !*file) {
+        if (known)
+            curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+        return 0;
+    }
+    int err = ac_read_file(file, MAX_CERTIFICATES, &data, &len);
+    if (err)
+        return ac_http_fail(c, AC_EINVAL, "ca_file '%.150s' cannot be read: %s", file, ac_err_text(err));
+    ac_str_add_n(&c->trusted, data, len);
+    ac_str_add(&c->trusted, "\n");
+    free(data);
+    if (!strstr(c->trusted.p, "-----BEGIN"))
+        return ac_http_fail(c, AC_EINVAL, "no certificate in ca_file '%.150s': it must be a PEM file", file);
+    if (known && ac_read_file(system, MAX_CERTIFICATES, &data, &len) == 0) {
+        ac_str_add_n(&c->trusted, data, len);
+        free(data);
+    }
+    struct curl_blob blob = {.data = c->trusted.p, .len = c->trusted.len, .flags = CURL_BLOB_NOCOPY};
+    curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob);
+    return 0;
+}
+
+static int set_up(struct ac_http_call *c)
+{
+    const struct ac_http_request *r = c->request;
+    int err = ac_http_loop_start();
+
+    if (err)
+        return ac_http_fail(c, err, err == AC_ECLOSED ? "the program ends" : "no thread can be started");
+    if (r->proxy && *r->proxy && !ac_http_proxy_valid(r->proxy))
+        return ac_http_fail(c, AC_EINVAL,
+                            "the proxy's address is none: it is as http://host:port, or socks5h://");
+    c->job.easy = curl_easy_init();
+    if (!c->job.easy)
+        return AC_ENOMEM;
+    set_route(c);
+    set_content(c);
+    set_callbacks(c);
+    return set_trust(c);
+}
+
+/* ---- waiting ---- */
+
+/* Which limit was passed; with the lock held. */
+static int over_time(struct ac_http_call *c, int64_t now_us)
+{
+    const struct ac_http_request *r = c->request;
+    bool first_rules = r->first_ms && !c->first_us;
+
+    if (r->total_ms && now_us - c->begun_us > (int64_t)r->total_ms * 1000)
+        return ac_http_fail(c, AC_ETIMEDOUT,
+                            c->first_us ? "the answer was not complete within %d ms"
+                                        : "no answer came in time, within %d ms",
+                            r->total_ms);
+    if (first_rules && now_us - c->begun_us > (int64_t)r->first_ms * 1000)
+        return ac_http_fail(c, AC_ETIMEDOUT, "no answer began within %d ms", r->first_ms);
+    if (r->stall_ms && !first_rules && !c->paused &&
+        now_us - atomic_load_explicit(&c->heard_us, memory_order_relaxed) > (int64_t)r->stall_ms * 1000)
+        return ac_http_fail(c, AC_ETIMEDOUT, "nothing came any more for %d ms", r->stall_ms);
+    return 0;
+}
+
+static void wait_a_little(struct ac_http_call *c)
+{
+    int64_t until_us = ac_now_us() + LOOK_US;
+    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+
+    pthread_cond_timedwait(&c->changed, &c->lock, &until);
+}
+
+/* Hands over what arrived; the lock is free meanwhile. block: an empty buffer to exchange. */
+static int hand_over(struct ac_http_call *c, struct ac_str *block)
+{
+    struct ac_str full = c->arrived;
+    bool paused = c->paused;
+
+    c->arrived = *block;
+    c->paused = false;
+    pthread_mutex_unlock(&c->lock);
+    if (paused)
+        ac_http_loop_ask(&c->job, AC_HTTP_JOB_RESUME);
+    c->answer->taken = true;
+    int err = c->request->take(c->request->arg, c->status, c->total, full.p, full.len);
+    ac_str_clear(&full);
+    *block = full;
+    atomic_store_explicit(&c->heard_us, ac_now_us(), memory_order_relaxed); /* it was us who were slow */
+    pthread_mutex_lock(&c->lock);
     return err;
 }
 
-static int judge(struct transfer *t, CURLcode code)
+/* Runs the transfer; when it returns the loop's thread has let go of it. */
+static int run(struct ac_http_call *c, struct ac_cancel *cancel)
 {
-    if (t->err == AC_ELIMIT)
-        return give_reason(t, AC_ELIMIT, "the answer is larger than is allowed%s", "");
-    if (t->err)
-        return t->err;
-    switch (code) {
-    case CURLE_OK:
-        return AC_OK;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        return give_reason(t, AC_EINVAL, "the address '%s' is not a web address", t->request->url);
-    case CURLE_OPERATION_TIMEDOUT:
-        return give_reason(t, AC_ETIMEDOUT,
-                           t->answer->status ? "the answer took too long%s" : "no answer came in time%s", "");
-    case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_GOT_NOTHING:
-        t->answer->cut = t->answer->status != 0;
-        return give_reason(t, AC_EIO, "the connection broke: %s", curl_easy_strerror(code));
-    default:
-        return give_reason(t, AC_EIO, "%s", curl_easy_strerror(code));
+    struct ac_str block = {0};
+    int err = 0;
+
+    c->begun_us = ac_now_us();
+    atomic_store_explicit(&c->heard_us, c->begun_us, memory_order_relaxed);
+    ac_http_loop_ask(&c->job, AC_HTTP_JOB_ADD);
+    pthread_mutex_lock(&c->lock);
+    for (;;) {
+        if ((err = ac_cancel_reason(cancel))) {
+            ac_http_fail(c, err, "%s", ac_err_text(err));
+            break;
+        }
+        if (c->handed && c->arrived.len) {
+            if ((err = hand_over(c, &block)))
+                break;
+            continue;
+        }
+        if (c->done || (err = over_time(c, ac_now_us())))
+            break;
+        wait_a_little(c);
     }
+    if (!c->done) {
+        pthread_mutex_unlock(&c->lock);
+        ac_http_loop_ask(&c->job, AC_HTTP_JOB_ABORT);
+        pthread_mutex_lock(&c->lock);
+        while (!c->done)
+            pthread_cond_wait(&c->changed, &c->lock);
+    }
+    pthread_mutex_unlock(&c->lock);
+    ac_str_free(&block);
+    return err;
 }
 
-static int run(struct transfer *t, CURLM *multi, struct ac_cancel *cancel)
+static void note_answer(struct ac_http_call *c)
 {
-    int running = 1, left;
-
-    t->heard_us = ac_now_us();
-    while (running) {
-        if (curl_multi_perform(multi, &running) != CURLM_OK)
-            return give_reason(t, AC_EINTERNAL, "libcurl failed%s", "");
-        int err = ac_cancel_reason(cancel);
-        if (err)
-            return give_reason(t, err, "%s", ac_err_text(err));
-        if (t->request->stall_ms && ac_now_us() - t->heard_us > (int64_t)t->request->stall_ms * 1000)
-            return give_reason(t, AC_ETIMEDOUT, "nothing came any more%s", "");
-        if (running)
-            curl_multi_poll(multi, NULL, 0, LOOK_MS, NULL);
-    }
-    const CURLMsg *m = curl_multi_info_read(multi, &left);
-    return judge(t, m ? m->data.result : CURLE_FAILED_INIT);
-}
-
-static void note_answer(struct transfer *t)
-{
-    const char *type = NULL;
+    struct ac_http_answer *a = c->answer;
+    const char *type = NULL, *location = NULL;
     curl_off_t after = 0;
 
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->answer->status);
-    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
-    snprintf(t->answer->type, sizeof t->answer->type, "%s", type ? type : "");
-    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
-    t->answer->retry_after_s = after > 0 && after < 3600 ? (int)after : -1;
+    curl_easy_getinfo(c->job.easy, CURLINFO_RESPONSE_CODE, &a->status);
+    curl_easy_getinfo(c->job.easy, CURLINFO_CONTENT_TYPE, &type);
+    snprintf(a->type, sizeof a->type, "%s", type ? type : "");
+    curl_easy_getinfo(c->job.easy, CURLINFO_RETRY_AFTER, &after);
+    a->retry_after_s = after > 0 && after < 3600 ? (int)after : -1;
+    curl_easy_getinfo(c->job.easy, CURLINFO_REDIRECT_URL, &location);
+    if (location && strlen(location) < sizeof a->location)
+        strcpy(a->location, location);
+    a->first_byte_us = c->first_us;
+    if (!c->handed) {
+        a->body = c->arrived;
+        c->arrived = (struct ac_str){0};
+    }
 }
 
 int ac_http_run(const struct ac_http_request *request, struct ac_http_answer *answer,
                 struct ac_cancel *cancel)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct transfer t = {.request = request, .answer = answer};
-    struct curl_slist *headers = NULL;
-    curl_mime *form = NULL;
-    int err = AC_ENOMEM;
+    struct ac_http_call c = {.request = request, .answer = answer, .job.finished = finished, .total = -1};
+    pthread_condattr_t attr;
 
-    pthread_once(&once, setup);
     *answer = (struct ac_http_answer){.retry_after_s = -1};
-    CURLM *multi = curl_multi_init();
-    t.easy = curl_easy_init();
-    for (const char *const *h = request->headers; h && *h; h++)
-        headers = curl_slist_append(headers, *h);
-    if (!multi || !t.easy)
-        goto out;
-    if (request->n_parts)
-        form = make_form(t.easy, request);
-    set_options(&t, headers, form);
-    if (curl_multi_add_handle(multi, t.easy) != CURLM_OK)
-        goto out;
-    err = run(&t, multi, cancel);
-    note_answer(&t);
-    curl_multi_remove_handle(multi, t.easy);
-out:
-    curl_easy_cleanup(t.easy);
-    curl_mime_free(form);
-    curl_slist_free_all(headers);
-    curl_multi_cleanup(multi);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c.changed, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&c.lock, NULL);
+    int err = set_up(&c);
+    if (!err) {
+        err = run(&c, cancel);
+        note_answer(&c);
+        if (!err)
+            err = ac_http_judge(&c);
+    }
     if (err && !answer->reason[0])
-        snprintf(answer->reason, sizeof answer->reason, "%s", ac_err_text(err));
+        ac_http_fail(&c, err, "%s", ac_err_text(err));
+    curl_easy_cleanup(c.job.easy);
+    curl_mime_free(c.form);
+    curl_slist_free_all(c.headers);
+    ac_str_free(&c.trusted);
+    ac_str_free(&c.arrived);
+    pthread_cond_destroy(&c.changed);
+    pthread_mutex_destroy(&c.lock);
     return err;
 }
 
 void ac_http_answer_free(struct ac_http_answer *a)
 {
     ac_str_free(&a->body);
-}
-
-/* ---- repeating ---- */
-
-int ac_http_backoff_ms(int attempt, int retry_after_s)
-{
-    static _Thread_local unsigned seed;
-    int wait = FIRST_WAIT_MS;
-
-    if (retry_after_s >= 0)
-        return retry_after_s * 1000 < LONGEST_WAIT_MS ? retry_after_s * 1000 : LONGEST_WAIT_MS;
-    while (--attempt > 0 && wait < LONGEST_WAIT_MS)
-        wait *= 2;
-    if (wait > LONGEST_WAIT_MS)
-        wait = LONGEST_WAIT_MS;
-    if (!seed)
-        seed = (unsigned)ac_now_us();
-    return wait / 2 + rand_r(&seed) % (wait / 2 + 1);
-}
-
-bool ac_http_retryable(int err, const struct ac_http_answer *a)
-{
-    if (err)
-        return err == AC_EIO || err == AC_ETIMEDOUT;
-    return a->status == 408 || a->status == 429 || a->status == 500 || (a->status >= 502 && a->status <= 504);
-}
-
-void ac_http_excerpt(const struct ac_http_answer *a, char *out, size_t max)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < a->body.len && n + 1 < max && n < 120; i++) {
-        unsigned char c = (unsigned char)a->body.p[i];
-        if (isspace(c)) {
-            if (n && out[n - 1] != ' ')
-                out[n++] = ' ';
-        } else {
-            out[n++] = c < 0x20 || c >= 0x7f ? '?' : (char)c;
-        }
-    }
-    out[n] = '\0';
 }

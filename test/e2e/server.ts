@@ -49,7 +49,7 @@ function start(command: string, args: string[], ready: RegExp): Promise<Server> 
 
 export function startServer(port = 0, ...more: string[]): Promise<Server> {
   if (!existsSync(BIN)) throw new Error(`no program at ${BIN}: build it, or name it in AVATAR_CHAT_BIN`);
-  return start(BIN, ["serve", "--port", String(port), "--set", "server.host=127.0.0.1", ...more], /event=ready [^\n]*port=(\d+)/);
+  return start(BIN, ["serve", "--port", String(port), "--set", "server.host=127.0.0.1", "--set", "history.store=none", ...more], /event=ready [^\n]*port=(\d+)/);
 }
 
 export function startMock({ port = 0, deaf = false } = {}): Promise<Server> {

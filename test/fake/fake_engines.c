@@ -11,7 +11,7 @@
 #include <string.h>
 
 static atomic_bool released;
-static atomic_int open_count, stuck_count, hang_count;
+static atomic_int open_count, stuck_count, hang_count, warm_count, summary_count;
 
 void fake_release(bool on)
 {
@@ -26,6 +26,16 @@ int fake_open_count(void)
 int fake_hang_count(void)
 {
     return atomic_load(&hang_count);
+}
+
+int fake_warm_count(void)
+{
+    return atomic_load(&warm_count);
+}
+
+int fake_summary_count(void)
+{
+    return atomic_load(&summary_count);
 }
 
 void fake_opened(int n)
@@ -140,11 +150,61 @@ static const char *after(const char *text, const char *word)
     return strncmp(text, word, n) == 0 ? text + n + (text[n] == ' ') : NULL;
 }
 
+/* "Summary N of M": the Nth of this process, of M messages. */
+static int push_summary(const struct ac_chat *chat, struct ac_sink *out)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "Summary %d of %zu messages.",
+                     atomic_fetch_add(&summary_count, 1) + 1, chat->n_messages);
+
+    return push_text(out, text, (size_t)n);
+}
+
+/* As a tool that changes something: not before the question is certain. */
+static int wait_confirmed(const struct ac_chat *chat, struct ac_cancel *cancel)
+{
+    while (chat->confirmed && !ac_cancelled(chat->confirmed)) {
+        if (ac_cancelled(cancel))
+            return AC_ECANCELED;
+        ac_sleep_us(2000);
+    }
+    return 0;
+}
+
+static int push_aside(const char *text, struct ac_sink *out)
+{
+    struct ac_frame *f = ac_frame_new_text(text, strlen(text));
+
+    f->text.aside = true;
+    return out->push(out, f);
+}
+
+static void fake_warm(void *inst, struct ac_cancel *cancel)
+{
+    (void)inst;
+    (void)cancel;
+    atomic_fetch_add(&warm_count, 1);
+}
+
 static int llm_process(struct fake_inst *f, const struct ac_frame *in, struct ac_sink *out,
                        struct ac_cancel *cancel)
 {
     const char *q = in->chat.messages[in->chat.n_messages - 1].text, *x;
 
+    if (in->chat.summarize)
+        return push_summary(&in->chat, out);
+    if ((x = after(q, "aside"))) {
+        int err = push_aside("One moment please.", out);
+        return err ? err : push_words(x, out, cancel, 0);
+    }
+    if ((x = after(q, "act"))) {
+        int err = wait_confirmed(&in->chat, cancel);
+        return err ? err : push_words(x, out, cancel, 0);
+    }
+    if (after(q, "system")) { /* what was I told? */
+        bool told = !strcmp(in->chat.messages[0].role, "system");
+        return push_words(told ? in->chat.messages[0].text : "nothing.", out, cancel, 0);
+    }
     if ((x = after(q, "echo")))
         return push_words(x, out, cancel, 0);
     if ((x = after(q, "slow")))
@@ -161,7 +221,8 @@ static int llm_process(struct fake_inst *f, const struct ac_frame *in, struct ac
         return fake_stuck();
     if (after(q, "count")) { /* how long is the history? */
         char text[64];
-        int n = snprintf(text, sizeof text, "%zu messages.", in->chat.n_messages);
+        size_t told = !strcmp(in->chat.messages[0].role, "system");
+        int n = snprintf(text, sizeof text, "%zu messages.", in->chat.n_messages - told);
         return push_text(out, text, (size_t)n);
     }
     if (after(q, "recall")) { /* what does the history say I said? */
@@ -333,26 +394,26 @@ static int fake_list(void *model, const void *cfg, struct ac_env *env, ac_item_f
     return 0;
 }
 
-#define FAKE(id, stage_, name_, in_, out_, open_, process_)                                                  \
-    static const struct ac_handler_info id = {                                                               \
-        .name = name_,                                                                                       \
-        .help = "A fake for tests.",                                                                         \
-        .stage = stage_,                                                                                     \
-        .in = in_,                                                                                           \
-        .out = out_,                                                                                         \
-        .cfg_size = sizeof(struct fake_cfg),                                                                 \
-        .model_size = sizeof(struct fake_model),                                                             \
-        .inst_size = sizeof(struct fake_inst),                                                               \
-        .options = fake_options,                                                                             \
-        .model_open = fake_model_open,                                                                       \
-        .model_close = fake_model_close,                                                                     \
-        .open = open_,                                                                                       \
-        .close = fake_close,                                                                                 \
-        .process = process_,                                                                                 \
-        .list = fake_list,                                                                                   \
-    }
+#define FAKE(id, stage_, name_, in_, out_, open_, process_, ...)                                             \
+    static const struct ac_handler_info id = {.name = name_,                                                 \
+                                              .help = "A fake for tests.",                                   \
+                                              .stage = stage_,                                               \
+                                              .in = in_,                                                     \
+                                              .out = out_,                                                   \
+                                              .cfg_size = sizeof(struct fake_cfg),                           \
+                                              .model_size = sizeof(struct fake_model),                       \
+                                              .inst_size = sizeof(struct fake_inst),                         \
+                                              .options = fake_options,                                       \
+                                              .model_open = fake_model_open,                                 \
+                                              .model_close = fake_model_close,                               \
+                                              .open = open_,                                                 \
+                                              .close = fake_close,                                           \
+                                              .process = process_,                                           \
+                                              .list = fake_list,                                             \
+                                              __VA_ARGS__}
 
-FAKE(llm_a, AC_STAGE_LLM, "fake", AC_FRAME_CHAT, AC_FRAME_TEXT, fake_open, fake_llm);
+FAKE(llm_a, AC_STAGE_LLM, "fake", AC_FRAME_CHAT, AC_FRAME_TEXT, fake_open, fake_llm,
+     .flags = AC_HANDLER_SUMMARIZES, .warm = fake_warm);
 FAKE(llm_b, AC_STAGE_LLM, "fake2", AC_FRAME_CHAT, AC_FRAME_TEXT, fake_open, fake_llm2);
 FAKE(tts_a, AC_STAGE_TTS, "fake", AC_FRAME_TEXT, AC_FRAME_SPEECH, fake_open, fake_tts);
 FAKE(tts_b, AC_STAGE_TTS, "fake2", AC_FRAME_TEXT, AC_FRAME_SPEECH, fake_open, fake_tts2);

@@ -5,11 +5,13 @@
  * llm "fake" (question → behaviour): "echo X" answers X word by word; "slow X" waits 20 ms a word; "fail"
  * fails at once; "failafter X" answers X, then fails; "hang" waits until it is cancelled; "stuck" ignores its
  * cancel token until fake_release(); "flood" answers without end; "count" tells the length of the history,
- * "recall" the last answer in it. llm "fake2": as "fake", but "fail" answers "second engine". tts "fake"
- * (sentence → behaviour): 50 ms of tone a letter, phonemes a letter each; words in it: "ttsfail", "ttshang",
- * "ttsstuck", "ttsflood", "ttsnot" (AC_ENOTSUP), "ttsempty", "ttsslow" (200 ms before the first piece). tts
- * "fake2": says everything. lipsync "fake", avatar "fake": jaw open on vowels; a picture whose brightness is
- * the jaw. avatar opens fail for id "none".
+ * "recall" the last answer in it, "system" the system prompt; "aside X" says "One moment please." meanwhile
+ * and answers X; "act X" answers X when the question is certain. It sums up ("Summary N of M messages."). llm
+ * "fake2": as "fake", but "fail" answers "second engine". tts "fake" (sentence → behaviour): 50 ms of tone a
+ * letter, phonemes a letter each; words in it: "ttsfail", "ttshang", "ttsstuck", "ttsflood", "ttsnot"
+ * (AC_ENOTSUP), "ttsempty", "ttsslow" (200 ms before the first piece). tts "fake2": says everything. lipsync
+ * "fake", avatar "fake": jaw open on vowels; a picture whose brightness is the jaw. avatar opens fail for id
+ * "none".
  *
  * vad "fake": speech where fake_code says something; misbehaves at samples of the values below; "fake2" never
  * does. asr "fake" reads the letters of fake_code, with partial results; a text with "asrfail", "asrnot"
@@ -35,6 +37,9 @@ int fake_open_count(void);
 int fake_stuck_count(void);
 /* How many hang, waiting to be cancelled. */
 int fake_hang_count(void);
+/* How often an engine was told that work is likely to come, and how often one has summed up. */
+int fake_warm_count(void);
+int fake_summary_count(void);
 /* Final results that fake recognisers have given so far. */
 int fake_finals(void);
 /*

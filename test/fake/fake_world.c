@@ -11,9 +11,9 @@ void fake_world_open(struct fake_world *w, const char *const *more, size_t n_mor
 {
     const char *sets[16] = {"video.width=128",           "video.height=128",      "session.stage_timeout_s=1",
                             "session.turn_timeout_s=20", "server.max_sessions=4", "log.level=error",
-                            "server.workers=2"};
+                            "server.workers=2",          "history.store=none"};
     struct ac_str errors = {0};
-    size_t n = 7;
+    size_t n = 8;
 
     for (size_t i = 0; i < n_more; i++)
         sets[n++] = more[i];

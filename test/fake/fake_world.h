@@ -9,7 +9,8 @@ struct fake_world {
     struct ac_hub *hub;
 };
 
-/* Small pictures, short time-outs; more settings ("a.b=c", at most 8) may follow. Must succeed. */
+/* Small pictures, short time-outs, nothing kept; more settings ("a.b=c", at most 8) may follow. Must succeed.
+ */
 void fake_world_open(struct fake_world *w, const char *const *more, size_t n_more);
 /* Lets go what sticks and ends the hub; false when something is still open afterwards. */
 bool fake_world_close(struct fake_world *w);

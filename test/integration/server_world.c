@@ -30,9 +30,10 @@ static void *run(void *arg)
 void world_open(struct world *w, const char *const *more, const struct ac_server_tuning *tuning)
 {
     const char *sets[24] = {
-        "video.width=128", "video.height=128", "session.stage_timeout_s=1", "session.turn_timeout_s=20",
-        "server.port=0",   "server.workers=2", "server.max_sessions=8",     "server.web_dir=test/data/page"};
-    size_t n = 8;
+        "video.width=128",   "video.height=128", "session.stage_timeout_s=1", "session.turn_timeout_s=20",
+        "server.port=0",     "server.workers=2", "server.max_sessions=8",     "server.web_dir=test/data/page",
+        "history.store=none"};
+    size_t n = 9;
     struct ac_str errors = {0};
     char reason[256] = "";
     memset(w, 0, sizeof *w);
@@ -103,8 +104,8 @@ static bool find_port(struct program *p)
 
 static void spawn(struct program *p, const char *const *args)
 {
-    const char *argv[32] = {binary(), "serve", "--set", "server.port=0"};
-    int n = 4;
+    const char *argv[32] = {binary(), "serve", "--set", "server.port=0", "--set", "history.store=none"};
+    int n = 6;
     for (; args && *args && n < 31; args++)
         argv[n++] = *args;
     memset(p, 0, sizeof *p);

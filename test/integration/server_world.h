@@ -20,7 +20,8 @@ struct world {
     int result; /* of ac_server_run */
 };
 
-/* Starts; settings ("a.b=c", NULL-terminated, may be NULL) follow the tests' own. Must succeed. */
+/* Starts, with nothing kept; settings ("a.b=c", NULL-terminated, may be NULL) follow the tests' own. Must
+ * succeed. */
 void world_open(struct world *w, const char *const *more, const struct ac_server_tuning *tuning);
 /* Stops, frees, and checks that the loop ended well and every engine was closed. */
 void world_close(struct world *w);
@@ -35,8 +36,8 @@ struct program {
 /* True where AVATAR_CHAT_BIN names a program that can be run. */
 bool program_exists(void);
 /*
- * Runs `avatar-chat serve --set server.port=0 …` with further arguments (NULL-terminated) and waits for the
- * ready line; false when it ended or was not ready within 60 s.
+ * Runs `avatar-chat serve --set server.port=0 --set history.store=none …` with further arguments
+ * (NULL-terminated) and waits for the ready line; false when it ended or was not ready within 60 s.
  */
 bool program_start(struct program *p, const char *const *args);
 /* Sends the signal, waits (20 s); exit status, -1 when it did not exit. Fails the test on a sanitizer's

@@ -258,6 +258,37 @@ static void test_think_ahead(void **state)
     }
 }
 
+/*
+ * When somebody begins to speak the language model prepares; what changes something outside waits until the
+ * question is certain.
+ */
+static void test_warm_and_confirm(void **state)
+{
+    struct scene s;
+    struct fake_client *c = &s.c;
+    int warm = fake_warm_count();
+
+    (void)state;
+    open_scene(&s, NULL);
+    mic_on(c, "");
+    int finals = fake_finals();
+    size_t from = fake_client_total(c);
+    say(c, "act It is done.");
+    hush(c, 200);
+    while (fake_finals() == finals)
+        ac_sleep_us(1000);
+    assert_int_equal(fake_warm_count(), warm + 1);
+    ac_sleep_us(300000); /* time to act too early */
+    hush(c, 500);
+    int at = wait_for(c, "asr_result", from), done = wait_for(c, "turn_done", from);
+    assert_string_equal(text_of(c, wait_for(c, "text_done", (size_t)at)), "It is done.");
+    assert_true(mark(c, done, "first_token") >= mark(c, done, "endpoint"));
+    from = fake_client_total(c); /* what is typed is certain */
+    fake_client_send(c, "{\"type\":\"text\",\"text\":\"act At once.\"}");
+    assert_string_equal(text_of(c, wait_for(c, "text_done", from)), "At once.");
+    close_scene(&s);
+}
+
 /* Of an answer begun on trial that was void nothing is seen or remembered, whatever it does. */
 static void test_void_answers(void **state)
 {
@@ -449,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_recording),
         cmocka_unit_test(test_trial_is_used),
         cmocka_unit_test(test_think_ahead),
+        cmocka_unit_test(test_warm_and_confirm),
         cmocka_unit_test(test_void_answers),
         cmocka_unit_test(test_trial_is_void),
         cmocka_unit_test(test_barge_in),

@@ -538,8 +538,8 @@ static void test_port_in_use(void **state)
     struct ac_str errors = {0};
     world_open(&w, NULL, NULL);
     snprintf(port, sizeof port, "server.port=%d", w.port);
-    const char *sets[] = {port};
-    assert_int_equal(ac_config_load(&cfg, NULL, sets, 1, &errors), 0);
+    const char *sets[] = {port, "history.store=none"};
+    assert_int_equal(ac_config_load(&cfg, NULL, sets, 2, &errors), 0);
     assert_int_equal(ac_hub_new(&hub, cfg), 0);
     assert_int_equal(ac_server_start(&second, hub, NULL, reason), AC_EADDRINUSE);
     assert_null(second);
@@ -562,8 +562,8 @@ static void test_unknown_host(void **state)
         struct ac_server *server = NULL;
         char reason[256] = "";
         struct ac_str errors = {0};
-        const char *sets[] = {hosts[i], "server.port=0"};
-        assert_int_equal(ac_config_load(&cfg, NULL, sets, 2, &errors), 0);
+        const char *sets[] = {hosts[i], "server.port=0", "history.store=none"};
+        assert_int_equal(ac_config_load(&cfg, NULL, sets, 3, &errors), 0);
         assert_int_equal(ac_hub_new(&hub, cfg), 0);
         assert_int_equal(ac_server_start(&server, hub, NULL, reason), AC_EINVAL);
         assert_non_null(strstr(reason, hosts[i] + 12));

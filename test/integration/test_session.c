@@ -230,6 +230,130 @@ static void test_new_question(void **state)
     world_close(&w);
 }
 
+static const char *answer_of(struct fake_client *c, const char *question)
+{
+    size_t from = fake_client_total(c);
+
+    ask(c, question);
+    wait_done(c, from);
+    return fake_string(&c->messages[fake_client_wait(c, "text_done", from)], "text");
+}
+
+/* What is said meanwhile is spoken, but is no part of the answer, nor of what is remembered. */
+static void test_aside(void **state)
+{
+    struct fake_world w;
+    struct fake_client c;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    fake_client_open(&c, w.hub, "one");
+    assert_string_equal(answer_of(&c, "aside The answer is four."), "The answer is four.");
+    assert_int_equal(fake_client_count(&c, "sentence", 0), 2);
+    int at = fake_client_wait(&c, "sentence", 0);
+    assert_string_equal(fake_string(&c.messages[at], "text"), "One moment please.");
+    at = fake_client_wait(&c, "sentence", (size_t)at + 1);
+    assert_string_equal(fake_string(&c.messages[at], "text"), "The answer is four.");
+    assert_true(fake_number(&c.messages[at], "seq") == 1);
+    assert_string_equal(answer_of(&c, "recall"), "The answer is four.");
+    size_t from = fake_client_total(&c); /* interrupted in the middle of the aside: nothing was heard */
+    ask(&c, "aside slow");
+    assert_true(fake_client_wait(&c, "sentence", from) >= 0);
+    fake_client_send(&c, "{\"type\":\"interrupt\"}");
+    assert_true(fake_client_wait(&c, "interrupted", from) >= 0);
+    assert_string_equal(answer_of(&c, "recall"), "The answer is four.");
+    fake_client_close(&c);
+    world_close(&w);
+}
+
+/* The model is told who it is, with the avatar's name, in the language of the session. */
+static void test_persona(void **state)
+{
+    static const char *const more[] = {"session.system_prompt=You are {name} and speak {language}."};
+    struct fake_world w;
+    struct fake_client c;
+
+    (void)state;
+    world_open(&w, more, 1);
+    fake_client_open(&c, w.hub, "one");
+    assert_true(fake_client_wait(&c, "session_ready", 0) >= 0);
+    for (int i = 0;
+         i < 200 && strcmp(answer_of(&c, "system"), "You are Fake and speak the language of the question.");
+         i++)
+        ac_sleep_us(10000); /* the avatars' names are learnt in the background */
+    assert_string_equal(answer_of(&c, "system"), "You are Fake and speak the language of the question.");
+    fake_client_send(&c, "{\"type\":\"config\",\"language\":\"zh-CN\"}");
+    assert_string_equal(answer_of(&c, "system"), "You are Fake and speak 中文.");
+    fake_client_close(&c);
+    world_close(&w);
+}
+
+/* A long conversation is summed up in the background; the summary takes the place of its oldest half. */
+static void test_summary(void **state)
+{
+    static const char *const more[] = {"session.history_turns=4", "session.system_prompt=Be short."};
+    struct fake_world w;
+    struct fake_client c;
+    int before = fake_summary_count();
+
+    (void)state;
+    world_open(&w, more, 2);
+    fake_client_open(&c, w.hub, "one");
+    for (int i = 0; i < 4; i++)
+        answer_of(&c, "echo Yes.");
+    assert_int_equal(fake_summary_count(), before);
+    assert_string_equal(answer_of(&c, "count"), "9 messages.");
+    for (int i = 0; i < 1000 && fake_summary_count() == before; i++)
+        ac_sleep_us(5000);
+    assert_int_equal(fake_summary_count(), before + 1);
+    char want[80];
+    snprintf(want, sizeof want, "Be short.\n\nWhat was said before, in short: Summary %d of 6 messages.",
+             before + 1);
+    for (int i = 0; i < 100 && strcmp(answer_of(&c, "system"), want) != 0; i++)
+        ac_sleep_us(5000); /* it is on its way from the one strand to the other */
+    assert_string_equal(answer_of(&c, "system"), want);
+    fake_client_close(&c);
+    world_close(&w);
+}
+
+/* Where nobody can sum up the oldest turns are dropped. */
+static void test_no_summary(void **state)
+{
+    static const char *const more[] = {"session.history_turns=4", "llm.use=[fake2]"};
+    struct fake_world w;
+    struct fake_client c;
+    int before = fake_summary_count();
+
+    (void)state;
+    world_open(&w, more, 2);
+    fake_client_open(&c, w.hub, "one");
+    for (int i = 0; i < 5; i++)
+        answer_of(&c, "echo Yes.");
+    assert_string_equal(answer_of(&c, "count"), "5 messages."); /* two turns and the question */
+    assert_int_equal(fake_summary_count(), before);
+    fake_client_close(&c);
+    world_close(&w);
+}
+
+/* An engine that stays down is told of once, and again after it has worked. */
+static void test_degraded_once(void **state)
+{
+    static const char *const questions[] = {"fail", "fail", "echo Fine.", "fail"};
+    static const size_t told[] = {1, 1, 1, 2};
+    struct fake_world w;
+    struct fake_client c;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    fake_client_open(&c, w.hub, "one");
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(answer_of(&c, questions[i]), i == 2 ? "Fine." : "second engine.");
+        assert_int_equal(fake_client_count(&c, "degraded", 0), told[i]);
+    }
+    fake_client_close(&c);
+    world_close(&w);
+}
+
 /* An engine that ignores its cancel token costs its session a time-out, and nobody else anything. */
 static void test_stuck(void **state)
 {
@@ -435,13 +559,15 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_turn),         cmocka_unit_test(test_clips),
-        cmocka_unit_test(test_emotion_tag),  cmocka_unit_test(test_fallback),
-        cmocka_unit_test(test_interrupt),    cmocka_unit_test(test_new_question),
-        cmocka_unit_test(test_stuck),        cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_slow_reader),  cmocka_unit_test(test_gone_reader),
-        cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_session_limit),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_turn),          cmocka_unit_test(test_clips),
+        cmocka_unit_test(test_emotion_tag),   cmocka_unit_test(test_fallback),
+        cmocka_unit_test(test_interrupt),     cmocka_unit_test(test_new_question),
+        cmocka_unit_test(test_aside),         cmocka_unit_test(test_persona),
+        cmocka_unit_test(test_summary),       cmocka_unit_test(test_no_summary),
+        cmocka_unit_test(test_degraded_once), cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_flood),         cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_gone_reader),   cmocka_unit_test(test_bad_messages),
+        cmocka_unit_test(test_session_limit), cmocka_unit_test(test_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,14 +151,14 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct ac_str errors = {0};
-    const char *sets[] = {"tts.use=quick", "server.model_idle_s=1"};
+    const char *sets[] = {"tts.use=quick", "server.model_idle_s=1", "history.store=none"};
 
     ac_registry_set(engines);
     ac_log_setup(0, AC_LOG_LOGFMT, 2); /* failures are asked for here */
     models_opened = models_closed = opens = closes = fail_models = fail_opens = 0;
     sem_init(&slow_entered, 0, 0);
     sem_init(&slow_go, 0, 0);
-    if (ac_config_load(&f->cfg, NULL, sets, 2, &errors) != 0)
+    if (ac_config_load(&f->cfg, NULL, sets, 3, &errors) != 0)
         return -1;
     f->models = ac_models_new(f->cfg);
     *state = f;
