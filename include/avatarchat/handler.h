@@ -158,8 +158,9 @@ typedef void ac_item_fn(void *arg, const struct ac_item *item);
 /* ---- the vtable ---- */
 
 enum {
-    AC_HANDLER_WAITS = 1,     /* process waits on the network or another process */
-    AC_HANDLER_SUMMARIZES = 2 /* LLM: can sum up a conversation (ac_chat.summarize) */
+    AC_HANDLER_WAITS = 1,      /* process waits on the network or another process */
+    AC_HANDLER_SUMMARIZES = 2, /* LLM: can sum up a conversation (ac_chat.summarize) */
+    AC_HANDLER_NAMED = 4       /* sends what is said to others: used only where `use` names it */
 };
 
 struct ac_handler_info {
