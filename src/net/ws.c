@@ -183,7 +183,7 @@ static int wait_open(struct ac_ws *ws, int connect_ms, struct ac_cancel *cancel)
         if (!err)
             wait_changed(ws, until_us);
     }
-    if (!err && ws->state == WS_OVER)
+    if (!err && !ws->was_open) /* one that is over already may have left messages */
         err = ws->err;
     pthread_mutex_unlock(&ws->lock);
     return err;

@@ -205,6 +205,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         ws->open = true;
         pthread_mutex_lock(&ws->lock);
         ws->state = WS_OPEN;
+        ws->was_open = true;
         pthread_cond_broadcast(&ws->changed);
         pthread_mutex_unlock(&ws->lock);
         lws_callback_on_writable(wsi);
@@ -266,16 +267,16 @@ static struct lws_vhost *find_vhost(const struct ac_ws *ws, const char *address)
             .http_proxy_address = proxy, /* "" keeps it from taking http_proxy of the environment */
             .timeout_secs = TIMEOUT_S,
         };
-        v = ac_zalloc(sizeof *v);
-        v->vhost = lws_create_vhost(loop.lws, &info);
-        v->key = key;
-        v->next = loop.vhosts;
-        loop.vhosts = v;
-        key = NULL;
+        struct lws_vhost *made = lws_create_vhost(loop.lws, &info);
+        if (made) {
+            v = ac_zalloc(sizeof *v);
+            *v = (struct vhost){loop.vhosts, ac_strdup(key), made};
+            loop.vhosts = v;
+        }
     }
     free(key);
     free(proxy);
-    return v->vhost;
+    return v ? v->vhost : NULL;
 }
 
 /* Does what a connection wants. */

@@ -43,6 +43,7 @@ struct ac_ws {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    bool was_open;                      /* lock */
     enum ws_state state;                /* lock */
     int err;                            /* lock: why it is over */
     bool closing;                       /* lock: nobody wants it any more */

@@ -12,7 +12,10 @@
 #include <string.h>
 #include <unicode/uchar.h>
 
-enum { WORD_WINDOW = 160 /* bytes: a word that is not near was changed by the service */ };
+enum {
+    WORD_WINDOW = 160, /* bytes: a word that is not near was changed by the service */
+    BYTES_A_MS = 6,    /* of the format that is asked for, 48 kbit/s throughout */
+};
 
 void edge_take_begin(struct edge_take *t, struct ac_sink *sink, const struct ac_frame *in)
 {
@@ -144,6 +147,7 @@ static struct edge_outcome take_message(struct edge_take *t, const struct ac_ws_
 
 static struct edge_outcome lost(struct edge_take *t, int err)
 {
+    err = err == AC_ECLOSED ? AC_EIO : err;
     if (err == AC_ETIMEDOUT)
         ac_env_fail(t->env, err, "the speech service sent nothing for %d ms",
                     t->got_sound ? t->model->cfg->stall_timeout_ms : t->model->cfg->first_timeout_ms);
@@ -191,7 +195,8 @@ static struct edge_outcome speak_on(struct edge_take *t, struct ac_ws *ws, int64
     struct ac_str s = {0};
     int64_t now_s = edge_now_s(t->model);
 
-    t->base_us = ac_tts_remote_pos_us(&t->out);
+    /* by the bytes, not by the samples: the decoder keeps the last frame until the next one begins */
+    t->base_us = (int64_t)t->sound.len * 1000 / BYTES_A_MS;
     t->got_sound = false;
     ac_edge_add_config(&s, now_s);
     int err = ac_ws_send(ws, s.p, s.len);
@@ -214,7 +219,7 @@ static struct edge_outcome speak_chunk(struct edge_take *t, const char *text, si
             return o;
         o = speak_on(t, ws, first_us, text, len);
         ac_ws_close(ws);
-        bool went_stale = !fresh && !t->got_sound && (o.err == AC_EIO || o.err == AC_ECLOSED);
+        bool went_stale = !fresh && !t->got_sound && o.err == AC_EIO;
         if (!went_stale)
             return o;
     }

@@ -13,6 +13,7 @@ enum {
     TAIL_MS = 200,
     LEAST_MS = 40,
     MOST_MS = 200,
+    LEAST_WORD_US = 10000,
 };
 
 void ac_tts_remote_init(struct ac_tts_remote *o, struct ac_sink *sink, const struct ac_frame *in,
@@ -44,7 +45,7 @@ static void place_words(struct ac_tts_remote *o, struct ac_speech *s)
     for (size_t i = 0; i < o->words.n; i++) {
         struct ac_word *w = &o->words.v[i];
         w->start_us = w->start_us > shift ? w->start_us - shift : 0;
-        w->end_us = w->end_us > shift ? w->end_us - shift : 0;
+        w->end_us = w->end_us - shift > w->start_us ? w->end_us - shift : w->start_us + LEAST_WORD_US;
     }
     s->words = o->words.v;
     s->n_words = o->words.n;

@@ -43,7 +43,8 @@ static void problem(struct fake_edge *e, const char *fmt, ...)
 static bool all_hex(const char *p, size_t n, bool upper)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!isxdigit((unsigned char)p[i]) || (upper ? islower((unsigned char)p[i]) : isupper((unsigned char)p[i])))
+        if (!isxdigit((unsigned char)p[i]) ||
+            (upper ? islower((unsigned char)p[i]) : isupper((unsigned char)p[i])))
             return false;
     }
     return true;
@@ -72,8 +73,8 @@ static bool token_fits(struct fake_edge *e, const char *token)
 /* The token in a request line that has all its parts, in order; NULL else. */
 static const char *check_line(struct fake_edge *e, const char *head)
 {
-    static const char path[] = "GET /consumer/speech/synthesize/readaloud/edge/v1?TrustedClientToken=" TOKEN
-                               "&ConnectionId=";
+    static const char path[] =
+        "GET /consumer/speech/synthesize/readaloud/edge/v1?TrustedClientToken=" TOKEN "&ConnectionId=";
     const char *id = head + sizeof path - 1, *token = id + 32 + 12, *version = token + 64;
 
     if (strncmp(head, path, sizeof path - 1) != 0 || !all_hex(id, 32, false) ||
@@ -112,7 +113,8 @@ static void check_headers(struct fake_edge *e, const char *head)
 
 static int fault_of(struct fake_edge *e, size_t i)
 {
-    return e->cfg.n_faults == 0 ? FAKE_EDGE_FINE : e->cfg.faults[i < e->cfg.n_faults ? i : e->cfg.n_faults - 1];
+    return e->cfg.n_faults == 0 ? FAKE_EDGE_FINE
+                                : e->cfg.faults[i < e->cfg.n_faults ? i : e->cfg.n_faults - 1];
 }
 
 static void accept_one(void *arg, const char *head, struct ac_str *refusal)
@@ -135,8 +137,8 @@ static void accept_one(void *arg, const char *head, struct ac_str *refusal)
     if (fault == FAKE_EDGE_SHUT_OUT || (!status && token && !token_fits(e, token)))
         status = 403;
     if (status) {
-        ac_str_addf(refusal, "HTTP/1.1 %d Scripted\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n", status,
-                    fault == FAKE_EDGE_SHUT_OUT ? "" : date);
+        ac_str_addf(refusal, "HTTP/1.1 %d Scripted\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n",
+                    status, fault == FAKE_EDGE_SHUT_OUT ? "" : date);
         pthread_mutex_lock(&e->lock);
         e->talks += fault != FAKE_EDGE_FINE;
         pthread_mutex_unlock(&e->lock);
@@ -151,7 +153,8 @@ static bool date_fits(struct fake_edge *e, const char *text, const char *after)
     const char *at = strstr(text, "X-Timestamp:");
     struct tm tm = {0};
 
-    const char *rest = at ? strptime(at + 12, "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)", &tm) : NULL;
+    const char *rest =
+        at ? strptime(at + 12, "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)", &tm) : NULL;
     return rest && strncmp(rest, after, strlen(after)) == 0 && strptime(at + 12, "%a %b", &tm) - at == 19 &&
            llabs((long long)timegm(&tm) - (long long)time(NULL) - e->cfg.clock_s) < 400;
 }
@@ -180,11 +183,13 @@ static const char *check_ssml(struct fake_edge *e, const char *m, size_t *len)
     char locale[32], name[64];
 
     if (strncmp(m, "X-RequestId:", 12) != 0 || !all_hex(id, 32, false) ||
-        strncmp(stamp, "\r\nContent-Type:application/ssml+xml\r\nX-Timestamp:", 50) != 0 || !speak ||
+        strncmp(stamp, "\r\nContent-Type:application/ssml+xml\r\nX-Timestamp:", 49) != 0 || !speak ||
         !date_fits(e, m, "Z\r\n"))
         return NULL;
-    if (sscanf(speak + sizeof before - 1, "%31[^,], %63[A-Za-z])'><prosody pitch='%dHz' rate='%d%%' volume='%d%%'>%n",
-               locale, name, &pitch, &rate, &volume, &n) != 5 || !n)
+    if (sscanf(speak + sizeof before - 1,
+               "%31[^,], %63[A-Za-z])'><prosody pitch='%dHz' rate='%d%%' volume='%d%%'>%n", locale, name,
+               &pitch, &rate, &volume, &n) != 5 ||
+        !n)
         return NULL;
     const char *text = speak + sizeof before - 1 + n, *stop = strstr(text, end);
     if (!stop || stop[sizeof end - 1])
@@ -198,7 +203,8 @@ static const char *check_ssml(struct fake_edge *e, const char *m, size_t *len)
 static void say_text(struct fake_ws_peer *p, const char *path, const char *body)
 {
     char *m = ac_asprintf("X-RequestId:0123456789abcdef0123456789abcdef\r\n"
-                          "Content-Type:application/json; charset=utf-8\r\nPath:%s\r\n\r\n%s", path, body);
+                          "Content-Type:application/json; charset=utf-8\r\nPath:%s\r\n\r\n%s",
+                          path, body);
 
     fake_ws_write(p, true, m, strlen(m));
     free(m);
@@ -207,7 +213,8 @@ static void say_text(struct fake_ws_peer *p, const char *path, const char *body)
 static void say_sound(struct fake_ws_peer *p, const char *type, const char *data, size_t n)
 {
     char *head = ac_asprintf("X-RequestId:0123456789abcdef0123456789abcdef\r\n%s"
-                             "X-StreamId:FEDCBA9876543210\r\nPath:audio\r\n", type);
+                             "X-StreamId:FEDCBA9876543210\r\nPath:audio\r\n",
+                             type);
     size_t len = strlen(head);
     struct ac_str m = {0};
     char size[2] = {(char)(len >> 8), (char)len};
@@ -242,11 +249,12 @@ static void find_words(const char *text, size_t len, struct words *words)
         if (cp < 0x80) {
             while (p < end && (isalnum((unsigned char)*p) || strchr("&;'", *p)))
                 p++;
-        } else if (cp < 0x4e00) {
-            continue; /* 。 */
+        } else if (cp < 0x4e00 || cp > 0x9fff) {
+            continue; /* a mark */
         } else if (p < end) {
             const char *q = p;
-            if (ac_utf8_next(&q, end) >= 0x4e00)
+            uint32_t second = ac_utf8_next(&q, end);
+            if (second >= 0x4e00 && second <= 0x9fff)
                 p = q;
         }
         words->w[words->n].at = from;
@@ -255,7 +263,8 @@ static void find_words(const char *text, size_t len, struct words *words)
 }
 
 /* Those that begin before the time, `pair` in a message. */
-static void say_words(struct fake_edge *e, struct fake_ws_peer *p, struct words *words, size_t until_ms, size_t pair)
+static void say_words(struct fake_edge *e, struct fake_ws_peer *p, struct words *words, size_t until_ms,
+                      size_t pair)
 {
     size_t all_ms = e->mp3_len / BYTES_A_MS;
 
@@ -264,11 +273,12 @@ static void say_words(struct fake_edge *e, struct fake_ws_peer *p, struct words 
         ac_str_add(&m, "{\"Metadata\": [");
         for (size_t k = 0; k < pair && words->said < words->n; k++, words->said++) {
             size_t from = words->said * all_ms / words->n, to = (words->said + 1) * all_ms / words->n;
-            ac_str_addf(&m,
-                        "%s{\"Type\": \"WordBoundary\", \"Data\": {\"Offset\": %zu, \"Duration\": %zu, \"text\": "
-                        "{\"Text\": \"%.*s\", \"Length\": %zu, \"BoundaryType\": \"WordBoundary\"}}}",
-                        k ? ", " : "", from * 10000, (to - from) * 10000 - 5000, (int)words->w[words->said].len,
-                        words->w[words->said].at, words->w[words->said].len);
+            ac_str_addf(
+                &m,
+                "%s{\"Type\": \"WordBoundary\", \"Data\": {\"Offset\": %zu, \"Duration\": %zu, \"text\": "
+                "{\"Text\": \"%.*s\", \"Length\": %zu, \"BoundaryType\": \"WordBoundary\"}}}",
+                k ? ", " : "", from * 10000, (to - from) * 10000 - 5000, (int)words->w[words->said].len,
+                words->w[words->said].at, words->w[words->said].len);
         }
         ac_str_add(&m, "]}");
         say_text(p, "audio.metadata", m.p);
@@ -288,7 +298,10 @@ static void answer(struct fake_edge *e, struct fake_ws_peer *p, const char *text
     if (fault == FAKE_EDGE_NO_PATH)
         say_text(p, "turn.news", "{}");
     if (fault == FAKE_EDGE_BROKEN_FRAME)
-        fake_ws_write(p, false, "\x7f\xff" "Path:audio\r\n", 14);
+        fake_ws_write(p, false,
+                      "\x7f\xff"
+                      "Path:audio\r\n",
+                      14);
     if (fault == FAKE_EDGE_NOT_MP3)
         say_sound(p, "Content-Type:audio/webm; codec=opus\r\n", "x", 1);
     if (fault == FAKE_EDGE_STALL_FIRST)
@@ -306,7 +319,8 @@ static void answer(struct fake_edge *e, struct fake_ws_peer *p, const char *text
     }
     if (fault != FAKE_EDGE_CLOSE) {
         say_sound(p, "", "", 0);
-        say_text(p, "audio.metadata", "{\"Metadata\": [{\"Type\": \"SessionEnd\", \"Data\": {\"Offset\": 1}}]}");
+        say_text(p, "audio.metadata",
+                 "{\"Metadata\": [{\"Type\": \"SessionEnd\", \"Data\": {\"Offset\": 1}}]}");
         say_text(p, "turn.end", "{}");
     }
     free(words);

@@ -1,7 +1,7 @@
 /*
  * Microsoft's read-aloud service, as far as it is known, on the loopback: checks every header, the token and
- * both messages of a request, answers with real MP3 frames (test/data/speech.mp3, 3.2 s, whatever is said) and
- * the words of the text spread evenly over them, and fails on command.
+ * both messages of a request, answers with real MP3 frames (test/data/speech.mp3, 3.2 s, whatever is said)
+ * and the words of the text spread evenly over them, and fails on command.
  */
 #ifndef TEST_FAKE_EDGE_H
 #define TEST_FAKE_EDGE_H
@@ -41,7 +41,8 @@ void fake_edge_url(const struct fake_edge *e, char *out, size_t size);
 const char *fake_edge_ca_file(const struct fake_edge *e);
 size_t fake_edge_requests(struct fake_edge *e); /* handshakes, refused ones too */
 size_t fake_edge_most(struct fake_edge *e);     /* connections at once */
-/* What was wrong with what came, "" = nothing; malloc'ed. The SSML of all requests, a line each; malloc'ed. */
+/* What was wrong with what came, "" = nothing; malloc'ed. The SSML of all requests, a line each; malloc'ed.
+ */
 char *fake_edge_problems(struct fake_edge *e);
 char *fake_edge_ssml(struct fake_edge *e);
 

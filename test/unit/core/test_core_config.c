@@ -309,8 +309,8 @@ static const struct {
     {"tts:\n  piano: {}\n", "e.yaml:2: unknown key 'piano' in 'tts'; there is use, flute and oboe\n"},
     {"llm:\n  plain:\n    a: 1\n",
      "e.yaml:3: unknown key 'a' in 'llm.plain'; there is nothing to set here\n"},
-    {"server.port: 1\n",
-     "e.yaml:1: unknown key 'server.port'; there is server, log, session, listen, video, history, llm and tts\n"},
+    {"server.port: 1\n", "e.yaml:1: unknown key 'server.port'; there is server, log, session, listen, video, "
+                         "history, llm and tts\n"},
     {"\n\nserver: {port: 70000}\n", "e.yaml:3: server.port: 70000 is out of range: 0 to 65535\n"},
     {"server: {port: [1, 2]}\n", "e.yaml:1: server.port: it takes one value\n"},
     {"server: {port: {a: 1}}\n", "e.yaml:1: server.port: it takes one value\n"},

@@ -1,8 +1,9 @@
 /* The openai engine when all goes well: requests, streams of every kind, summaries, retrieval, warming up. */
 #include "openai_engine.h"
 
-static const char STORY[] = "Once upon a time, 从前有座山 😀👩‍🚀, there was naïve café №5: \"quoted\" \\ "
-                            "and\nlines.";
+static const char STORY[] =
+    "Once upon a time, 从前有座山 😀👩‍🚀, there was naïve café №5: \"quoted\" \\ "
+    "and\nlines.";
 
 static void expect(struct world *w, const char *question, const char *want)
 {
