@@ -22,7 +22,7 @@ static const char TOOLS[] = "- name: weather\n"
                             "    additionalProperties: false\n"
                             "  url: ORIGIN/weather/{city}?days={days}\n"
                             "  headers: {X-Key: \"key ${TEST_TOOL_KEY}\"}\n"
-                            "  timeout_ms: 400\n"
+                            "  timeout_ms: 1500\n"
                             "  max_bytes: 200\n"
                             "HOSTS"
                             "- name: send_mail\n"
@@ -219,7 +219,7 @@ static void the_model_is_told_what_failed(void **state)
          {"GET /weather/", 500, NULL, "{\"error\": \"no data\"}", 0},
          "",
          "HTTP 500: no data"},
-        {{"x", "weather", "{\"city\": \"x\"}"}, {"GET /weather/", 0, NULL, "", 2000}, "", "within 400 ms"},
+        {{"x", "weather", "{\"city\": \"x\"}"}, {"GET /weather/", 0, NULL, "", 6000}, "", "within 1500 ms"},
         {{"x", "weather", "{\"city\": \"x\"}"},
          {"GET /weather/", 0, NULL, large, 0},
          "",
