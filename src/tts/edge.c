@@ -124,28 +124,11 @@ static void warm(void *inst, struct ac_cancel *cancel)
 
 /* ---- which voice ---- */
 
-/* The language by the script, where the sentence does not name one. */
-static const char *guess_language(const struct ac_tts_text *clean)
-{
-    static const char *const of[AC_SCRIPT_COUNT] = {
-        [AC_SCRIPT_HAN] = "zh-CN",   [AC_SCRIPT_KANA] = "ja",  [AC_SCRIPT_HANGUL] = "ko",
-        [AC_SCRIPT_CYRILLIC] = "ru", [AC_SCRIPT_GREEK] = "el", [AC_SCRIPT_ARABIC] = "ar",
-        [AC_SCRIPT_HEBREW] = "he",   [AC_SCRIPT_THAI] = "th",  [AC_SCRIPT_DEVANAGARI] = "hi"};
-    const char *p = clean->s.p, *end = p + clean->s.len, *lang = "en";
-
-    while (p < end) {
-        enum ac_script s = ac_tts_script(ac_utf8_next(&p, end));
-        if (of[s] && (strcmp(lang, "en") == 0 || s == AC_SCRIPT_KANA)) /* Japanese begins with Han, often */
-            lang = of[s];
-    }
-    return lang;
-}
-
 /* The voice's short name; NULL: no voice is known for the language. */
 static const char *choose_voice(const struct edge_config *c, const struct ac_text *t,
                                 const struct ac_tts_text *clean)
 {
-    const char *lang = t->lang[0] && strcmp(t->lang, "auto") != 0 ? t->lang : guess_language(clean);
+    const char *lang = ac_tts_remote_language(t->lang, clean);
     bool male = t->gender[0] ? strcmp(t->gender, "male") == 0 : strcmp(ac_edge_gender(c->voice), "male") == 0;
 
     if (t->voice[0])

@@ -16,6 +16,24 @@ enum {
     LEAST_WORD_US = 10000,
 };
 
+const char *ac_tts_remote_language(const char *asked, const struct ac_tts_text *clean)
+{
+    static const char *const of[AC_SCRIPT_COUNT] = {
+        [AC_SCRIPT_HAN] = "zh-CN",   [AC_SCRIPT_KANA] = "ja",  [AC_SCRIPT_HANGUL] = "ko",
+        [AC_SCRIPT_CYRILLIC] = "ru", [AC_SCRIPT_GREEK] = "el", [AC_SCRIPT_ARABIC] = "ar",
+        [AC_SCRIPT_HEBREW] = "he",   [AC_SCRIPT_THAI] = "th",  [AC_SCRIPT_DEVANAGARI] = "hi"};
+    const char *p = clean->s.p, *end = p + clean->s.len, *lang = "en";
+
+    if (*asked && strcmp(asked, "auto") != 0)
+        return asked;
+    while (p < end) {
+        enum ac_script s = ac_tts_script(ac_utf8_next(&p, end));
+        if (of[s] && (strcmp(lang, "en") == 0 || s == AC_SCRIPT_KANA)) /* Japanese begins with Han, often */
+            lang = of[s];
+    }
+    return lang;
+}
+
 void ac_tts_remote_init(struct ac_tts_remote *o, struct ac_sink *sink, const struct ac_frame *in,
                         struct ac_cancel *cancel)
 {

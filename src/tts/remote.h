@@ -12,6 +12,7 @@
 
 #include "avatarchat/handler.h"
 #include "tts/out.h"
+#include "tts/text.h"
 
 struct ac_tts_remote {
     struct ac_sink *sink;
@@ -28,6 +29,9 @@ struct ac_tts_remote {
     struct ac_words words; /* to go with the next piece, times of the sound that came */
     bool pushed;           /* something was pushed */
 };
+
+/* The language of a sentence: the one that was asked for, else by its script. */
+const char *ac_tts_remote_language(const char *asked, const struct ac_tts_text *clean);
 
 void ac_tts_remote_init(struct ac_tts_remote *o, struct ac_sink *sink, const struct ac_frame *in,
                         struct ac_cancel *cancel);
