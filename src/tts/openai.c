@@ -11,6 +11,7 @@
 #include "tts/cache.h"
 #include "tts/remote.h"
 #include "tts/sound.h"
+#include "tts/spoken.h"
 #include "tts/text.h"
 #include "tts/voices.h"
 
@@ -450,8 +451,8 @@ static int say(struct take *t, struct ac_sink *sink, const struct ac_frame *in)
 static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *cancel)
 {
     struct instance *i = inst;
-    struct ac_tts_text clean = {0};
-    struct take t = {.i = i, .cancel = cancel, .text = &clean.s};
+    struct ac_tts_text clean = {0}, text = {0};
+    struct take t = {.i = i, .cancel = cancel, .text = &text.s};
 
     if (!in)
         return 0; /* a sentence is complete when it comes */
@@ -460,6 +461,8 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
         return ac_env_fail(i->env, AC_ENOTSUP, "openai has no voice '%s': its voices begin with %s", voice,
                            PREFIX);
     int err = ac_tts_clean(&clean, in->text.text, strlen(in->text.text));
+    if (!err) /* few of these models read numbers and dates well */
+        err = ac_tts_spoken(&text, &clean, in->text.lang);
     if (err) {
         ac_env_fail(i->env, err, "%s", ac_err_text(err));
     } else {
@@ -471,6 +474,7 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
         err = say(&t, out, in);
     }
     ac_tts_text_free(&clean);
+    ac_tts_text_free(&text);
     return err;
 }
 
