@@ -286,18 +286,28 @@ void ac_option_help(const struct ac_option *o, const char *prefix, struct ac_str
     ac_str_addf(out, ")\n      %s\n", o->help);
 }
 
-void ac_option_markdown(const struct ac_option *o, const char *prefix, struct ac_str *out)
+/* The text of a table's cell: a bar would end it. */
+static void add_cell(const char *text, struct ac_str *out)
 {
-    ac_str_addf(out, "| `%s%s%s` | ", prefix, *prefix ? "." : "", o->name);
-    ac_option_takes(o, out);
-    ac_str_add(out, " | `");
-    add_default(o, out);
-    ac_str_add(out, "` | ");
-    for (const char *p = o->help; *p; p++) { /* a bar would end the cell */
+    for (const char *p = text; *p; p++) {
         if (*p == '|')
             ac_str_add(out, "\\");
         ac_str_add_n(out, p, 1);
     }
+}
+
+void ac_option_markdown(const struct ac_option *o, const char *prefix, struct ac_str *out)
+{
+    struct ac_str def = {0};
+
+    ac_str_addf(out, "| `%s%s%s` | ", prefix, *prefix ? "." : "", o->name);
+    ac_option_takes(o, out);
+    ac_str_add(out, " | `");
+    add_default(o, &def);
+    add_cell(def.p ? def.p : "", out);
+    ac_str_add(out, "` | ");
+    add_cell(o->help, out);
+    ac_str_free(&def);
     if (o->flags & AC_OPT_RUNTIME)
         ac_str_add(out, " May change while running.");
     if (o->flags & AC_OPT_SECRET)

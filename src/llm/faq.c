@@ -271,8 +271,8 @@ static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn
 {
     struct faq_model *m = model;
     (void)env;
-    const struct ac_knowledge *k = ac_faq_index_knowledge(
-        ac_knowledge_base_lock(m->base, ((const struct faq_cfg *)cfg)->check_ms));
+    const struct ac_knowledge *k =
+        ac_faq_index_knowledge(ac_knowledge_base_lock(m->base, ((const struct faq_cfg *)cfg)->check_ms));
     for (size_t i = 0; i < k->n; i++) {
         const struct ac_entry *e = k->entries[i];
         struct ac_item item = {
