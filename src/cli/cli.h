@@ -15,6 +15,8 @@ enum { AC_EXIT_OK = 0, AC_EXIT_FAILED = 1, AC_EXIT_USAGE = 2 };
 
 int ac_cli_serve(int argc, char **argv);
 int ac_cli_say(int argc, char **argv);
+int ac_cli_animate(int argc, char **argv);
+int ac_cli_voices(int argc, char **argv);
 int ac_cli_transcribe(int argc, char **argv);
 int ac_cli_models(int argc, char **argv);
 int ac_cli_vad(int argc, char **argv);

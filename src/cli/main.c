@@ -14,6 +14,8 @@ struct command {
 static const struct command commands[] = {
     {"serve", ac_cli_serve, "Serve the chat page: open it in a browser and talk"},
     {"say", ac_cli_say, "Text in, a video of the person who says it out"},
+    {"animate", ac_cli_animate, "A recording in, a video of a person who speaks it out"},
+    {"voices", ac_cli_voices, "List the voices, or speak ahead what is often said"},
     {"transcribe", ac_cli_transcribe, "Write down what is said in a sound file"},
     {"vad", ac_cli_vad, "Find where somebody speaks in a sound file"},
     {"models", ac_cli_models, "List, fetch and check bigger models"},

@@ -232,6 +232,8 @@ void ac_history_fold(struct ac_history *h, size_t n, const char *summary)
 
 void ac_heard_add(struct ac_heard *h, int64_t start_us, const char *text)
 {
+    if (h->n && h->list[h->n - 1].start_us == start_us)
+        return; /* more of its words are known */
     if (h->n == h->cap) {
         h->cap = h->cap ? h->cap * 2 : 16;
         h->list = ac_realloc_array(h->list, h->cap, sizeof *h->list);

@@ -313,6 +313,7 @@ static void strand_gone(void *arg)
     ac_frame_unref(sp->r.picture);
     ac_resampler_close(sp->r.resampler);
     free(sp->r.poses);
+    free(sp->r.words);
     ac_str_free(&sp->r.pcm);
     ac_str_free(&sp->r.out);
     pthread_mutex_destroy(&sp->lock);

@@ -49,7 +49,10 @@ struct ac_speaker_times {
 /* Called on the speaker's strands, one at a time; must not block. */
 struct ac_speaker_sink {
     void *arg;
-    /* A sentence's speech is known: words for subtitles. start_us: where it begins on the turn's media clock.
+    /*
+     * A sentence's speech is known: words for subtitles. start_us: where it begins on the turn's media clock.
+     * Called again with all words so far when more of them are known. duration_us: 0 where the engine does
+     * not tell before it has said all.
      */
     void (*sentence)(void *arg, uint32_t turn, uint32_t seq, const char *text, const struct ac_word *words,
                      size_t n, int64_t start_us, int64_t duration_us);

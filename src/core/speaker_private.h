@@ -65,6 +65,9 @@ struct render {
 
     struct utterance *cur;
     bool announced, complete; /* cur: told to the sink; all its speech is in pcm and poses */
+    int64_t begin_us;         /* of cur, on the turn's media clock */
+    struct ac_word *words;    /* of cur, so far */
+    size_t n_words;
     struct ac_str pcm;        /* int16_t at AC_FMP4_AUDIO_RATE, not yet encoded */
     int64_t pcm_in;           /* samples of cur so far */
     struct ac_pose *poses;    /* of cur, not yet drawn: [pose_at, n_poses) */

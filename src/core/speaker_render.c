@@ -211,6 +211,9 @@ void render_clear(struct ac_speaker *sp)
     r->picture = NULL;
     free(r->poses);
     r->poses = NULL;
+    free(r->words);
+    r->words = NULL;
+    r->n_words = 0;
     r->cap_poses = r->n_poses = r->pose_at = 0;
     r->frames = r->clip_frames = r->samples = r->pcm_in = r->held = 0;
     r->chunks = 0;
@@ -270,6 +273,7 @@ static void begin_sentence(struct render *r, struct utterance *u)
 {
     r->cur = u;
     r->announced = r->complete = false;
+    r->n_words = 0;
     r->relax = 0;
     r->pcm_in = 0;
     r->n_poses = r->pose_at = 0;

@@ -114,15 +114,28 @@ static void add_silence(struct render *r, int64_t samples)
 
 /* ---- sentences ---- */
 
+/*
+ * Tells the sink of the sentence at its first piece, and again whenever more of its words are known: voices
+ * that come over the network learn them as they go.
+ */
 static void announce(struct ac_speaker *sp, struct render *r, const struct ac_speech *speech)
 {
     int64_t duration = speech->n_phones ? speech->phones[speech->n_phones - 1].end_us : 0;
 
+    if (r->announced && !speech->n_words)
+        return;
+    if (!r->announced)
+        r->begin_us = frames_us(r->frames, fps_of(sp, r));
     r->announced = true;
+    if (speech->n_words) {
+        r->words = ac_realloc_array(r->words, r->n_words + speech->n_words, sizeof *r->words);
+        memcpy(r->words + r->n_words, speech->words, speech->n_words * sizeof *r->words);
+        r->n_words += speech->n_words;
+    }
     pthread_mutex_lock(&sp->sink_lock);
     if (sp->turn == r->turn && sp->sink.sentence)
-        sp->sink.sentence(sp->sink.arg, r->turn->number, r->cur->seq, r->cur->sentence.text, speech->words,
-                          speech->n_words, frames_us(r->frames, fps_of(sp, r)), duration);
+        sp->sink.sentence(sp->sink.arg, r->turn->number, r->cur->seq, r->cur->sentence.text, r->words,
+                          r->n_words, r->begin_us, duration);
     pthread_mutex_unlock(&sp->sink_lock);
 }
 
@@ -181,7 +194,7 @@ int render_fill(struct ac_speaker *sp, struct render *r, size_t n, char *reason)
         int err = 0;
         if (f) {
             err = run_lipsync(sp, r, f, reason);
-            if (!err && !r->announced)
+            if (!err)
                 announce(sp, r, &f->speech);
             if (!err)
                 err = add_sound(r, &f->speech);

@@ -63,15 +63,15 @@ static struct ac_frame *sentence_frame(const struct turn *t, const struct uttera
     return f;
 }
 
-/* Says one sentence by the first engine that can. */
-static void voice_utterance(struct ac_speaker *sp, struct turn *t, struct utterance *u)
+/* Says a sentence by the first engine that can. */
+static int voice_sentence(struct ac_speaker *sp, struct turn *t, struct utterance *u,
+                          const struct ac_frame *f, char *reason)
 {
-    struct ac_frame *f = sentence_frame(t, u);
     const struct ac_handler_info *const *list;
     size_t n = ac_config_use(sp->cfg, AC_STAGE_TTS, &list);
-    char reason[REASON_SIZE] = "no speech engine is configured (tts.use)";
     int err = AC_EENGINE;
 
+    snprintf(reason, REASON_SIZE, "no speech engine is configured (tts.use)");
     for (size_t i = 0; i < n && i < MAX_ENGINES; i++) {
         struct speech_sink out = {{push_speech}, sp, t, u, 0};
         if (sp->voices.failed[i])
@@ -81,7 +81,7 @@ static void voice_utterance(struct ac_speaker *sp, struct turn *t, struct uttera
             err = timed_process(sp, &sp->voice_busy_us, t, inst, f, &out.sink);
             if (!err)
                 break;
-            snprintf(reason, sizeof reason, "%s",
+            snprintf(reason, REASON_SIZE, "%s",
                      ac_instance_reason(inst)[0] ? ac_instance_reason(inst) : ac_err_text(err));
             ac_instance_reset(inst);
         }
@@ -89,6 +89,28 @@ static void voice_utterance(struct ac_speaker *sp, struct turn *t, struct uttera
             break; /* no other engine would do better, or the sentence has begun */
         if (err != AC_ENOTSUP)
             engines_fail(sp, &sp->voices, t, i, reason);
+    }
+    return err;
+}
+
+static bool any_failed(const struct engines *e)
+{
+    for (size_t i = 0; i < MAX_ENGINES; i++) {
+        if (e->failed[i])
+            return true;
+    }
+    return false;
+}
+
+static void voice_utterance(struct ac_speaker *sp, struct turn *t, struct utterance *u)
+{
+    struct ac_frame *f = sentence_frame(t, u);
+    char reason[REASON_SIZE];
+
+    int err = voice_sentence(sp, t, u, f, reason);
+    if ((err == AC_ENOTSUP || err == AC_ENOENT) && f->text.voice[0] && any_failed(&sp->voices)) {
+        f->text.voice[0] = '\0'; /* it went with its engine: better another voice than none */
+        err = voice_sentence(sp, t, u, f, reason);
     }
     ac_frame_unref(f);
     if (err == AC_EEMPTY) /* "***" or the like: nothing to hear, nothing to complain of */
@@ -143,7 +165,10 @@ void voice_task(void *arg)
         char reason[REASON_SIZE];
         int err;
         change_turn(sp, t);
-        engines_get(sp, &sp->voices, 0, &t->cfg.prefs, reason, &err); /* ahead of the first sentence */
+        /* ahead of the first sentence */
+        struct ac_instance *inst = engines_get(sp, &sp->voices, 0, &t->cfg.prefs, reason, &err);
+        if (inst && !next_to_voice(sp, t))
+            ac_instance_warm(inst, t->cancel);
     }
     struct utterance *u = next_to_voice(sp, t);
     if (u) {

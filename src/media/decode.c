@@ -126,7 +126,7 @@ static bool wav_is_cut(struct whole *w)
     return false;
 }
 
-static int decode_whole(struct whole *w, int max_s, char *reason)
+static int decode_whole(struct whole *w, int rate_hz, int max_s, char *reason)
 {
     struct ac_decode_run run = {.read = w->fd >= 0 ? read_file : read_memory,
                                 .seek = w->fd < 0                        ? seek_memory
@@ -134,6 +134,7 @@ static int decode_whole(struct whole *w, int max_s, char *reason)
                                                                          : NULL,
                                 .pcm = collect,
                                 .arg = w,
+                                .rate_hz = rate_hz,
                                 .max_s = max_s};
 
     *w->out = (struct ac_pcm){0};
@@ -152,6 +153,11 @@ static int decode_whole(struct whole *w, int max_s, char *reason)
 
 int ac_decode_file(const char *path, int max_s, struct ac_pcm *out, char *reason)
 {
+    return ac_decode_file_at(path, 0, max_s, out, reason);
+}
+
+int ac_decode_file_at(const char *path, int rate_hz, int max_s, struct ac_pcm *out, char *reason)
+{
     struct whole w = {.out = out};
     struct stat st;
     bool is_stdin = strcmp(path, "-") == 0;
@@ -169,7 +175,7 @@ int ac_decode_file(const char *path, int max_s, struct ac_pcm *out, char *reason
             snprintf(reason, AC_DECODE_REASON, "it is a folder; name a file");
         err = AC_EIO;
     } else {
-        err = decode_whole(&w, max_s, reason);
+        err = decode_whole(&w, rate_hz, max_s, reason);
     }
     if (!is_stdin)
         close(w.fd);
@@ -180,5 +186,5 @@ int ac_decode_memory(const void *data, size_t len, int max_s, struct ac_pcm *out
 {
     struct whole w = {.fd = -1, .data = data, .len = len, .out = out};
 
-    return decode_whole(&w, max_s, reason);
+    return decode_whole(&w, 0, max_s, reason);
 }

@@ -26,7 +26,9 @@ struct ac_pcm {
 
 /* Decodes a whole file ("-": standard input) of at most max_s seconds. Blocks; any thread. */
 int ac_decode_file(const char *path, int max_s, struct ac_pcm *out, char *reason);
-/* The same for a file that is in memory. */
+/* The same at another rate than AC_LISTEN_RATE_HZ. */
+int ac_decode_file_at(const char *path, int rate_hz, int max_s, struct ac_pcm *out, char *reason);
+/* The same as ac_decode_file for a file that is in memory. */
 int ac_decode_memory(const void *data, size_t len, int max_s, struct ac_pcm *out, char *reason);
 
 /*

@@ -169,7 +169,7 @@ static int open_codec(struct decoder *d)
 static int deliver(struct decoder *d)
 {
     size_t n = d->out.len / sizeof(int16_t);
-    int64_t limit = (int64_t)d->run->max_s * AC_LISTEN_RATE_HZ;
+    int64_t limit = (int64_t)d->run->max_s * d->run->rate_hz;
     int err = AC_OK;
 
     if (n > 0)
@@ -220,7 +220,7 @@ static int set_converter(struct decoder *d, const AVFrame *f)
                             NULL) < 0 ||
         swr_set_matrix(d->swr, mean, d->channels) < 0 || swr_init(d->swr) < 0)
         return fail(d, AC_ENOTSUP, "libswresample cannot mix its %d channels", d->channels);
-    return ac_resampler_open(&d->resampler, d->rate_hz, AC_LISTEN_RATE_HZ);
+    return ac_resampler_open(&d->resampler, d->rate_hz, d->run->rate_hz);
 }
 
 static int take_frame(struct decoder *d)
@@ -297,8 +297,8 @@ static void look_for_end(struct decoder *d)
     if (d->run->format || st->duration == AV_NOPTS_VALUE ||
         d->demux->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE)
         return;
-    int64_t promised = av_rescale_q(st->duration, st->time_base, (AVRational){1, AC_LISTEN_RATE_HZ});
-    if (promised - d->n_out > AC_LISTEN_RATE_HZ / 2 + promised / 50)
+    int64_t promised = av_rescale_q(st->duration, st->time_base, (AVRational){1, d->run->rate_hz});
+    if (promised - d->n_out > d->run->rate_hz / 2 + promised / 50)
         d->run->damaged = true;
 }
 
@@ -324,6 +324,7 @@ int ac_decode_run(struct ac_decode_run *r)
     ac_av_setup();
     ac_av_quiet(true); /* the reason says it; a stranger's bad file is no event of the program */
     r->reason[0] = '\0';
+    r->rate_hz = r->rate_hz ? r->rate_hz : AC_LISTEN_RATE_HZ;
     if (!err)
         err = open_demuxer(&d);
     if (!err)

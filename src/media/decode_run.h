@@ -9,10 +9,11 @@ struct ac_decode_run {
     int (*read)(void *arg, uint8_t *data, int size);
     /* As lseek, with AVSEEK_SIZE; NULL: the bytes come once. */
     int64_t (*seek)(void *arg, int64_t offset, int whence);
-    /* Takes samples at AC_LISTEN_RATE_HZ; non-zero ends the run with it. */
+    /* Takes samples at rate_hz; non-zero ends the run with it. */
     int (*pcm)(void *arg, const int16_t *pcm, size_t n);
     void *arg;
     const char *format; /* libav's name of the container; NULL: found by the content */
+    int rate_hz;        /* 0 = AC_LISTEN_RATE_HZ */
     int max_s;          /* 0 = no limit */
     bool damaged;       /* out: a part could not be decoded */
     char reason[AC_DECODE_REASON];
