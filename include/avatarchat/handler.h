@@ -158,8 +158,10 @@ typedef void ac_item_fn(void *arg, const struct ac_item *item);
 /* ---- the vtable ---- */
 
 enum {
-    AC_HANDLER_WAITS = 1,     /* process waits on the network or another process */
-    AC_HANDLER_SUMMARIZES = 2 /* LLM: can sum up a conversation (ac_chat.summarize) */
+    AC_HANDLER_WAITS = 1,      /* process waits on the network or another process */
+    AC_HANDLER_SUMMARIZES = 2, /* LLM: can sum up a conversation (ac_chat.summarize) */
+    AC_HANDLER_NEEDS_CONFIG =
+        4 /* does nothing without settings: used only where the stage's `use` names it */
 };
 
 struct ac_handler_info {

@@ -75,7 +75,19 @@ static const struct ac_handler_info **new_engine_list(void)
     return ac_zalloc((count_engines() + 1) * sizeof(void *));
 }
 
-/* The stage's `use` (all its engines, in the registry's order) and a section an engine. */
+/* Engines that cannot do anything without settings are used where somebody asks for them. */
+static void drop_unset(struct config_use *use)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < use->n; i++) {
+        if (!(use->engines[i]->flags & AC_HANDLER_NEEDS_CONFIG))
+            use->engines[n++] = use->engines[i];
+    }
+    use->n = n ? n : use->n;
+}
+
+/* The stage's `use` (its engines, in the registry's order) and a section an engine. */
 static int add_stage(struct ac_config *cfg, enum ac_stage stage, struct ac_str *errors)
 {
     struct config_use *use = &cfg->use[stage];
@@ -95,6 +107,7 @@ static int add_stage(struct ac_config *cfg, enum ac_stage stage, struct ac_str *
         int r = add_section(cfg, name, NULL, info, errors);
         err = err ? err : r;
     }
+    drop_unset(use);
     return err;
 }
 
