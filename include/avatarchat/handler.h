@@ -160,7 +160,8 @@ typedef void ac_item_fn(void *arg, const struct ac_item *item);
 enum {
     AC_HANDLER_WAITS = 1,      /* process waits on the network or another process */
     AC_HANDLER_SUMMARIZES = 2, /* LLM: can sum up a conversation (ac_chat.summarize) */
-    AC_HANDLER_NAMED = 4       /* sends what is said to others: used only where `use` names it */
+    /* does nothing without settings, or sends what is said to others: used only where `use` names it */
+    AC_HANDLER_NEEDS_CONFIG = 4
 };
 
 struct ac_handler_info {

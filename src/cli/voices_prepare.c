@@ -216,7 +216,7 @@ static const struct ac_handler_info *find_engine(const struct ac_config *cfg)
     size_t n = ac_config_use(cfg, AC_STAGE_TTS, &engines);
 
     for (size_t i = 0; i < n; i++) {
-        if (engines[i]->flags & AC_HANDLER_NAMED)
+        if (engines[i]->flags & AC_HANDLER_WAITS)
             return engines[i];
     }
     return NULL;

@@ -75,27 +75,39 @@ static const struct ac_handler_info **new_engine_list(void)
     return ac_zalloc((count_engines() + 1) * sizeof(void *));
 }
 
-/* The stage's `use` (its engines in the registry's order, but those that must be named) and a section an
- * engine. */
+/* Engines that cannot do anything without settings are used where somebody asks for them. */
+static void drop_unset(struct config_use *use)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < use->n; i++) {
+        if (!(use->engines[i]->flags & AC_HANDLER_NEEDS_CONFIG))
+            use->engines[n++] = use->engines[i];
+    }
+    use->n = n ? n : use->n;
+}
+
+/* The stage's `use` (its engines, in the registry's order) and a section an engine. */
 static int add_stage(struct ac_config *cfg, enum ac_stage stage, struct ac_str *errors)
 {
     struct config_use *use = &cfg->use[stage];
-    bool any = false;
     int err = 0;
 
     use->engines = new_engine_list();
     for (const struct ac_handler_info *const *h = ac_registry(); *h; h++) {
-        if ((*h)->stage != stage)
-            continue;
-        if (!any)
-            add_entry(cfg, ac_asprintf("%s.use", ac_stage_name(stage)), NULL, NULL, stage);
-        any = true;
-        if (!((*h)->flags & AC_HANDLER_NAMED))
+        if ((*h)->stage == stage)
             use->engines[use->n++] = *h;
-        char *name = ac_asprintf("%s.%s", ac_stage_name(stage), (*h)->name);
-        int r = add_section(cfg, name, NULL, *h, errors);
+    }
+    if (use->n == 0)
+        return 0;
+    add_entry(cfg, ac_asprintf("%s.use", ac_stage_name(stage)), NULL, NULL, stage);
+    for (size_t i = 0; i < use->n; i++) {
+        const struct ac_handler_info *info = use->engines[i];
+        char *name = ac_asprintf("%s.%s", ac_stage_name(stage), info->name);
+        int r = add_section(cfg, name, NULL, info, errors);
         err = err ? err : r;
     }
+    drop_unset(use);
     return err;
 }
 

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,8 @@ struct ac_splitter {
     struct piece *head, **tail;
     enum ac_emotion emotion;
     bool spoken; /* the first piece is out */
+    char lang[16];
+    size_t zh_pieces, other_pieces; /* what has been said */
 
     /* Of the piece being scanned; counted from its first item. */
     size_t i; /* next item to look at */
@@ -116,6 +119,13 @@ static void add_item(struct ac_str *text, uint32_t cp, bool *gap)
     ac_utf8_add(text, cp);
 }
 
+static void append(struct ac_splitter *s, struct piece *p)
+{
+    *s->tail = p;
+    s->tail = &p->next;
+    s->spoken = true;
+}
+
 static void give(struct ac_splitter *s, size_t n)
 {
     struct ac_str text = {0};
@@ -147,9 +157,34 @@ static void give(struct ac_splitter *s, size_t n)
     p->sentence.text = ac_str_steal(&text);
     p->sentence.emotion = emotion;
     guess_lang(p->sentence.text, p->sentence.lang);
-    *s->tail = p;
-    s->tail = &p->next;
-    s->spoken = true;
+    if (!strcmp(p->sentence.lang, "zh-CN"))
+        s->zh_pieces++;
+    else
+        s->other_pieces++;
+    append(s, p);
+}
+
+static bool tag_is(const char *tag, const char *primary)
+{
+    return !strncmp(tag, primary, 2) && (!tag[2] || tag[2] == '-' || tag[2] == '_');
+}
+
+/* Says in place of a block that it is there. */
+static void give_block(struct ac_splitter *s, uint32_t event)
+{
+    static const char *const texts[][2] = {{"The code is shown on screen.", "代码显示在屏幕上。"},
+                                           {"The table is shown on screen.", "表格显示在屏幕上。"},
+                                           {"The formula is shown on screen.", "公式显示在屏幕上。"}};
+    bool zh = s->zh_pieces != s->other_pieces ? s->zh_pieces > s->other_pieces : tag_is(s->lang, "zh");
+    bool foreign = s->lang[0] && !tag_is(s->lang, "en") && !tag_is(s->lang, "zh");
+    struct ac_str text = {0};
+    struct piece *p = ac_zalloc(sizeof *p);
+
+    ac_str_add(&text, texts[event - EV_CODE][zh]);
+    p->sentence.text = ac_str_steal(&text);
+    p->sentence.emotion = s->emotion;
+    snprintf(p->sentence.lang, sizeof p->sentence.lang, "%s", zh ? "zh-CN" : foreign ? "en" : "");
+    append(s, p);
 }
 
 static void count_open(uint32_t cp, int *open, bool *quote)
@@ -311,6 +346,16 @@ static enum verdict at_tight_stop(const struct ac_splitter *s, size_t i)
     return cp_is_lower(at(s, i + 2)) || is_gap(at(s, i + 2)) ? CUT : GO_ON;
 }
 
+/* An abbreviation of more than a letter stands before the stop at i: "U.S.", "Dr.", "Inc.". */
+static bool is_abbreviated(const struct ac_splitter *s, size_t i)
+{
+    const uint32_t *items = s->markup.clean.p + s->markup.clean.pos;
+    size_t start = i;
+    while (start && (cp_is_ascii_alnum(items[start - 1]) || items[start - 1] == '.'))
+        start--;
+    return i - start > 1 && abbreviation_of(items + start, i - start) != ABBR_NONE;
+}
+
 static enum verdict at_stop(const struct ac_splitter *s, size_t i, size_t *end)
 {
     size_t j = closers(s, i + 1);
@@ -324,7 +369,7 @@ static enum verdict at_stop(const struct ac_splitter *s, size_t i, size_t *end)
         bool number = i > 0;
         for (size_t k = skip_gaps(s, 0); k < i; k++)
             number = number && cp_is_digit(at(s, k));
-        return number ? GO_ON : CUT;
+        return number || (cp_is_ideographic(next) && is_abbreviated(s, i)) ? GO_ON : CUT;
     }
     if (is_gap(next))
         return at_spaced_stop(s, i, j);
@@ -436,6 +481,11 @@ static bool step(struct ac_splitter *s)
     }
     if (c == EV_LINE)
         return line_end(s);
+    if (c >= EV_CODE && c <= EV_FORMULA) {
+        give_block(s, c);
+        cps_drop(&s->markup.clean, 1);
+        return true;
+    }
     if (!s->i && (c == EV_GAP || cp_is_space(c))) {
         cps_drop(&s->markup.clean, 1);
         return true;
@@ -491,6 +541,8 @@ struct ac_splitter *ac_splitter_new(const struct ac_splitter_config *cfg)
     s->first_words = cfg && cfg->first_words > 0 ? (size_t)cfg->first_words : 6;
     s->first_cjk = cfg && cfg->first_cjk > 0 ? (size_t)cfg->first_cjk : 12;
     s->max_chars = cfg && cfg->max_chars > 0 ? (size_t)cfg->max_chars : 220;
+    if (cfg)
+        snprintf(s->lang, sizeof s->lang, "%s", cfg->lang);
     s->tail = &s->head;
     markup_init(&s->markup);
     return s;

@@ -3,9 +3,10 @@
  *
  * Fed with text in any pieces (whole UTF-8 characters or not), it gives sentences in order. The first piece
  * of a turn may end at a comma once it has first_words words or first_cjk CJK characters. "3.14", "Dr.",
- * "e.g.", URLs, ellipses and closing quotes do not end a sentence. Markdown marks, code, emoji and
- * <think>…</think> are left out of the spoken text; what is left of a code block or table is nothing.
- * [happy]-style tags set the emotion of what follows and are not spoken.
+ * "e.g.", URLs, ellipses and closing quotes do not end a sentence. Markdown marks, emoji and
+ * <think>…</think> are left out of the spoken text. A block of code, a table and a displayed formula become
+ * one short sentence each ("The code is shown on screen."), in the language of most of what came before. An
+ * image is its alternative text. [happy]-style tags set the emotion of what follows and are not spoken.
  *
  * One instance a turn, one thread at a time.
  */
@@ -21,6 +22,7 @@ struct ac_splitter_config {
     int first_words; /* 0 = 6 */
     int first_cjk;   /* 0 = 12 */
     int max_chars;   /* a longer piece is cut at the best place; 0 = 220 */
+    char lang[16];   /* of the session: of what is said before the text tells; "" = English */
 };
 
 /* One piece to speak. text is malloc'ed (the caller's), plain, trimmed, never empty, valid UTF-8. */

@@ -6,9 +6,9 @@
  * until that much has arrived, the filter waits. What comes out is characters and events
  * (sentence_private.h).
  *
- * Left out: marks of emphasis, headings, quotes and list bullets; code fences, tables, rules, HTML and SSML
- * tags; <think> and its like with their content; images; emoji; citations like [1]. Said: the text of links
- * and inline code, the host of a URL.
+ * Left out: marks of emphasis, headings, quotes and list bullets; rules, HTML and SSML tags; <think> and its
+ * like with their content; emoji; citations like [1]. Said: the text of links, images and inline code, the
+ * host of a URL. Of a block of code, a table and a displayed formula one event is left.
  */
 #include "core/sentence_private.h"
 
@@ -54,264 +54,46 @@ void markup_free(struct markup *m)
     free(m->clean.p);
 }
 
-static uint32_t peek(const struct markup *m, size_t i)
-{
-    return cps_at(&m->raw, i, m->finished);
-}
-
 static void drop(struct markup *m, size_t n)
 {
     cps_drop(&m->raw, n);
     m->consumed += n;
 }
 
-static void emit(struct markup *m, uint32_t item)
+void markup_emit(struct markup *m, uint32_t item)
 {
     cps_add(&m->clean, item);
     m->last = item;
 }
 
 /* Passes n raw characters on as they are. */
-static bool pass(struct markup *m, size_t n)
+bool markup_pass(struct markup *m, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        emit(m, peek(m, i));
+        markup_emit(m, markup_peek(m, i));
     drop(m, n);
     return true;
 }
 
-static bool leave_out(struct markup *m, size_t n)
+bool markup_leave_out(struct markup *m, size_t n)
 {
     drop(m, n);
     return true;
 }
 
-static bool is_newline(uint32_t cp)
+bool markup_newline(struct markup *m)
 {
-    return cp == '\n' || cp == '\r' || cp == 0x0B || cp == 0x0C || cp == 0x85 || cp == 0x2028 || cp == 0x2029;
-}
-
-static bool ends_line(uint32_t cp)
-{
-    return is_newline(cp) || cp == CP_END;
-}
-
-static size_t run_of(const struct markup *m, size_t at, uint32_t cp)
-{
-    size_t n = 0;
-    while (peek(m, at + n) == cp)
-        n++;
-    return n;
-}
-
-static bool newline(struct markup *m)
-{
-    if (peek(m, 0) == '\r') {
-        if (peek(m, 1) == CP_MORE)
+    if (markup_peek(m, 0) == '\r') {
+        if (markup_peek(m, 1) == CP_MORE)
             return false;
-        if (peek(m, 1) == '\n')
+        if (markup_peek(m, 1) == '\n')
             drop(m, 1);
     }
     drop(m, 1);
-    emit(m, m->block_line || m->line_start ? EV_BREAK : EV_LINE);
+    markup_emit(m, m->block_line || m->line_start ? EV_BREAK : EV_LINE);
     m->line_start = true;
-    m->block_line = m->in_code = m->in_autolink = false;
+    m->block_line = m->in_code = m->in_autolink = m->in_formula = false;
     return true;
-}
-
-/* ---- at the start of a line ---- */
-
-/* A line of nothing but -, =, *, _, |, : and spaces: a rule, the underline of a heading, the middle of a
- * table. */
-static size_t rule_line(const struct markup *m)
-{
-    size_t i = 0, marks = 0;
-    for (; i < 400; i++) {
-        uint32_t c = peek(m, i);
-        if (c == CP_MORE)
-            return CP_MORE;
-        if (ends_line(c))
-            return marks >= 3 ? i : 0;
-        if (c == '-' || c == '=' || c == '*' || c == '_' || c == '|' || c == ':' || c == '+')
-            marks++;
-        else if (c != ' ' && c != '\t')
-            return 0;
-    }
-    return 0;
-}
-
-static bool start_skip_line(struct markup *m)
-{
-    emit(m, EV_BREAK);
-    m->block_line = true;
-    m->line_start = false;
-    m->skip = SKIP_LINE;
-    return true;
-}
-
-static bool start_fence(struct markup *m, uint32_t cp, size_t len)
-{
-    emit(m, EV_BREAK);
-    m->skip = SKIP_FENCE;
-    m->fence_char = cp;
-    m->fence_len = len;
-    m->line_start = false; /* the rest of the opening line goes too */
-    return leave_out(m, len);
-}
-
-/* "- ", "* ", "• " … and a check box behind it. */
-static bool bullet(struct markup *m, size_t len)
-{
-    if (peek(m, len) == '[') {
-        for (size_t i = 1; i <= 3; i++)
-            if (peek(m, len + i) == CP_MORE)
-                return false;
-        uint32_t box = peek(m, len + 1);
-        if ((box == ' ' || box == 'x' || box == 'X') && peek(m, len + 2) == ']' && peek(m, len + 3) == ' ')
-            len += 4;
-    } else if (peek(m, len) == CP_MORE) {
-        return false;
-    }
-    emit(m, EV_BREAK);
-    return leave_out(m, len); /* still at the start: "- # x", "- 1. x" */
-}
-
-/* "12. " or "3) ": an item of its own; the number is said. */
-static int numbered(struct markup *m)
-{
-    size_t n = 0;
-    while (n < 4 && peek(m, n) >= '0' && peek(m, n) <= '9')
-        n++;
-    if (peek(m, n) == CP_MORE)
-        return -1;
-    if (n > 3 || (peek(m, n) != '.' && peek(m, n) != ')'))
-        return 0;
-    if (peek(m, n + 1) == CP_MORE)
-        return -1;
-    if (!cp_is_space(peek(m, n + 1)))
-        return 0;
-    emit(m, EV_BREAK);
-    m->line_start = false;
-    pass(m, n + 1);
-    return 1;
-}
-
-static bool heading(struct markup *m, size_t marks)
-{
-    emit(m, EV_BREAK);
-    m->block_line = true;
-    m->line_start = false;
-    return leave_out(m, marks);
-}
-
-/* Looks for a construct that only the start of a line may have. 1: done something, 0: nothing here, -1: must
- * wait. */
-static int line_construct(struct markup *m)
-{
-    uint32_t c = peek(m, 0), next = peek(m, 1);
-    size_t n;
-    switch (c) {
-    case '`':
-    case '~':
-        n = run_of(m, 0, c);
-        if (n >= 3 && peek(m, n) != CP_MORE)
-            return start_fence(m, c, n);
-        return peek(m, n) == CP_MORE ? -1 : 0;
-    case '#':
-        n = run_of(m, 0, c);
-        if (peek(m, n) == CP_MORE)
-            return -1;
-        return n <= 6 && (cp_is_space(peek(m, n)) || ends_line(peek(m, n))) ? heading(m, n) : 0;
-    case '>':
-        return leave_out(m, 1);
-    case '|':
-        return start_skip_line(m);
-    case '-':
-    case '*':
-    case '_':
-    case '=':
-    case '+':
-        if (next == CP_MORE)
-            return -1;
-        n = rule_line(m);
-        if (n == CP_MORE)
-            return -1;
-        if (n)
-            return start_skip_line(m);
-        return c != '_' && c != '=' && cp_is_space(next) ? (bullet(m, 2) ? 1 : -1) : 0;
-    case 0x2022: /* • */
-    case 0x25CF: /* ● */
-    case 0x25AA: /* ▪ */
-    case 0x25E6: /* ◦ */
-    case 0x25A0: /* ■ */
-        return bullet(m, 1) ? 1 : -1;
-    default:
-        return c >= '0' && c <= '9' ? numbered(m) : 0;
-    }
-}
-
-static bool step_line_start(struct markup *m)
-{
-    uint32_t c = peek(m, 0);
-    if (is_newline(c))
-        return newline(m);
-    if (cp_is_space(c))
-        return leave_out(m, 1);
-    int done = line_construct(m);
-    if (!done)
-        m->line_start = false;
-    return done >= 0;
-}
-
-/* ---- what is skipped whole ---- */
-
-static bool step_fence(struct markup *m)
-{
-    uint32_t c = peek(m, 0);
-    if (is_newline(c)) {
-        m->line_start = true;
-        return leave_out(m, 1);
-    }
-    if (m->line_start && c == m->fence_char) {
-        size_t n = run_of(m, 0, c);
-        if (peek(m, n) == CP_MORE)
-            return false;
-        if (n >= m->fence_len && (ends_line(peek(m, n)) || cp_is_space(peek(m, n)))) {
-            m->skip = SKIP_LINE; /* up to the end of the closing line */
-            m->block_line = true;
-            m->line_start = false;
-            return leave_out(m, n);
-        }
-    }
-    if (!cp_is_space(c))
-        m->line_start = false;
-    return leave_out(m, 1);
-}
-
-static bool step_skip(struct markup *m)
-{
-    if (m->skip == SKIP_FENCE)
-        return step_fence(m);
-    if (m->skip == SKIP_LINE) {
-        if (!is_newline(peek(m, 0)))
-            return leave_out(m, 1);
-        m->skip = SKIP_NONE;
-        return newline(m);
-    }
-    if (peek(m, 0) != '<')
-        return leave_out(m, 1);
-    char name[24];
-    bool closing, empty;
-    size_t len = markup_tag(m, name, sizeof name, &closing, &empty);
-    if (len == CP_MORE)
-        return false;
-    if (len && closing && !strcmp(name, m->skip_tag)) {
-        m->skip = SKIP_NONE;
-        emit(m, EV_BREAK);
-        m->line_start = true;
-        return leave_out(m, len);
-    }
-    return leave_out(m, 1);
 }
 
 /* ---- within a line ---- */
@@ -340,18 +122,21 @@ static bool step_tag(struct markup *m)
         return false;
     if (listed(name, schemes)) {
         m->in_autolink = true;
-        return leave_out(m, 1);
+        return markup_leave_out(m, 1);
     }
     if (!len)
-        return pass(m, 1);
+        return markup_pass(m, 1);
     if (!closing && !empty && listed(name, whole)) {
         m->skip = SKIP_TAG;
         snprintf(m->skip_tag, sizeof m->skip_tag, "%.15s", name);
-        emit(m, EV_BREAK);
+        if (!strcmp(name, "table") || !strcmp(name, "pre") || !strcmp(name, "math"))
+            markup_emit_block(m, *name == 't' ? EV_TABLE : *name == 'p' ? EV_CODE : EV_FORMULA);
+        else
+            markup_emit(m, EV_BREAK);
     } else if (listed(name, blocks) || listed(name, whole)) {
-        emit(m, EV_BREAK);
+        markup_emit(m, EV_BREAK);
     }
-    return leave_out(m, len);
+    return markup_leave_out(m, len);
 }
 
 static bool step_entity(struct markup *m)
@@ -365,16 +150,16 @@ static bool step_entity(struct markup *m)
     for (size_t e = 0; e < sizeof table / sizeof *table; e++) {
         const char *name = table[e].name;
         size_t i = 0;
-        while (name[i] && peek(m, 1 + i) == (uint32_t)name[i])
+        while (name[i] && markup_peek(m, 1 + i) == (uint32_t)name[i])
             i++;
         if (!name[i]) {
-            emit(m, table[e].cp);
-            return leave_out(m, 1 + i);
+            markup_emit(m, table[e].cp);
+            return markup_leave_out(m, 1 + i);
         }
-        if (peek(m, 1 + i) == CP_MORE)
+        if (markup_peek(m, 1 + i) == CP_MORE)
             return false;
     }
-    return pass(m, 1);
+    return markup_pass(m, 1);
 }
 
 /* [happy], [1], [^2], [text](url), or a bracket. */
@@ -383,7 +168,7 @@ static bool step_bracket(struct markup *m)
     char word[12];
     size_t n = 0;
     for (uint32_t c; n < sizeof word - 1; n++) {
-        c = peek(m, 1 + n);
+        c = markup_peek(m, 1 + n);
         if (c == CP_MORE)
             return false;
         if (!cp_is_ascii_alnum(c) && c != '^')
@@ -391,42 +176,67 @@ static bool step_bracket(struct markup *m)
         word[n] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
     word[n] = 0;
-    if (peek(m, 1 + n) == ']') {
+    if (markup_peek(m, 1 + n) == ']') {
         int emotion = n ? ac_emotion_from_name(word) : -1;
         if (emotion >= 0) {
-            emit(m, EV_EMOTION + (uint32_t)emotion);
-            return leave_out(m, n + 2);
+            markup_emit(m, EV_EMOTION + (uint32_t)emotion);
+            return markup_leave_out(m, n + 2);
         }
-        if (peek(m, n + 2) == CP_MORE)
+        if (markup_peek(m, n + 2) == CP_MORE)
             return false;
-        if (peek(m, n + 2) != '(' && n && (word[0] == '^' || strspn(word, "0123456789") == n)) {
-            emit(m, EV_GAP);
-            return leave_out(m, n + 2);
+        if (markup_peek(m, n + 2) != '(' && n && (word[0] == '^' || strspn(word, "0123456789") == n)) {
+            markup_emit(m, EV_GAP);
+            return markup_leave_out(m, n + 2);
         }
     }
     size_t text_len, len = markup_link(m, 0, &text_len);
     if (len == CP_MORE)
         return false;
     if (!len || m->link_end)
-        return pass(m, 1);
+        return markup_pass(m, 1);
     m->link_end = m->consumed + 1 + text_len;
     m->link_tail = len - 1 - text_len;
-    return leave_out(m, 1);
+    return markup_leave_out(m, 1);
 }
 
 static bool step_image(struct markup *m)
 {
-    if (peek(m, 1) == CP_MORE)
+    if (markup_peek(m, 1) == CP_MORE)
         return false;
-    if (peek(m, 1) != '[')
-        return pass(m, 1);
+    if (markup_peek(m, 1) != '[')
+        return markup_pass(m, 1);
     size_t text_len, len = markup_link(m, 1, &text_len);
     if (len == CP_MORE)
         return false;
     if (!len)
-        return pass(m, 1);
-    emit(m, EV_GAP);
-    return leave_out(m, len + 1);
+        return markup_pass(m, 1);
+    if (!text_len || m->link_end) {
+        markup_emit(m, EV_GAP);
+        return markup_leave_out(m, len + 1);
+    }
+    m->after_image = m->last == EV_BREAK || m->last == EV_LINE;
+    if (!m->after_image)
+        markup_emit(m, EV_GAP);
+    m->link_end = m->consumed + 2 + text_len;
+    m->link_tail = len - 1 - text_len;
+    return markup_leave_out(m, 2);
+}
+
+/* $x$ loses its marks; other dollars are dollars. */
+static bool step_dollar(struct markup *m)
+{
+    int done = markup_step_formula(m);
+    if (done)
+        return done > 0;
+    if (m->in_formula) {
+        m->in_formula = false;
+        return markup_leave_out(m, 1);
+    }
+    size_t n = markup_inline_formula(m);
+    if (n == CP_MORE)
+        return false;
+    m->in_formula = n > 0;
+    return n ? markup_leave_out(m, 1) : markup_pass(m, 1);
 }
 
 static bool step_url(struct markup *m)
@@ -435,99 +245,107 @@ static bool step_url(struct markup *m)
     if (len == CP_MORE)
         return false;
     if (!len)
-        return pass(m, 1);
+        return markup_pass(m, 1);
     for (size_t i = 0; i < n; i++)
-        emit(m, peek(m, start + i));
-    return leave_out(m, len);
+        markup_emit(m, markup_peek(m, start + i));
+    return markup_leave_out(m, len);
 }
 
 /* Marks of emphasis go; a lone * or _ between letters or between spaces is a character. */
 static bool step_emphasis(struct markup *m, uint32_t c)
 {
-    size_t n = run_of(m, 0, c);
-    uint32_t next = peek(m, n);
+    size_t n = markup_run_of(m, 0, c);
+    uint32_t next = markup_peek(m, n);
     if (next == CP_MORE)
         return false;
     bool before = cp_is_ascii_alnum(m->last), after = cp_is_ascii_alnum(next);
-    bool spaced = (cp_is_space(m->last) || m->last >= EV_BREAK) && (cp_is_space(next) || ends_line(next));
+    bool spaced =
+        (cp_is_space(m->last) || m->last >= EV_BREAK) && (cp_is_space(next) || markup_ends_line(next));
     bool keep = c == '_' ? (before && after) : c == '~' ? n == 1 : n == 1 && (spaced || (before && after));
-    return keep ? pass(m, n) : leave_out(m, n);
+    return keep ? markup_pass(m, n) : markup_leave_out(m, n);
 }
 
 static bool step_escape(struct markup *m)
 {
-    uint32_t next = peek(m, 1);
+    uint32_t next = markup_peek(m, 1);
     if (next == CP_MORE)
         return false;
     if (next < 0x80 && next > ' ' && next != 0x7F && !cp_is_ascii_alnum(next)) {
-        emit(m, next);
-        return leave_out(m, 2);
+        markup_emit(m, next);
+        return markup_leave_out(m, 2);
     }
-    return pass(m, 1);
+    return markup_pass(m, 1);
 }
 
 /* Emoji and signs without sound. 1, 0, -1 as line_construct. */
 static int picture(struct markup *m)
 {
-    uint32_t c = peek(m, 0);
+    uint32_t c = markup_peek(m, 0);
     if ((c >= '0' && c <= '9') || c == '#' || c == '*') { /* keycaps: 1 + selector + U+20E3 */
         size_t n = 1;
-        if (peek(m, n) == 0xFE0F)
+        if (markup_peek(m, n) == 0xFE0F)
             n++;
-        if (peek(m, n) == CP_MORE)
+        if (markup_peek(m, n) == CP_MORE)
             return -1;
-        if (peek(m, n) != 0x20E3)
+        if (markup_peek(m, n) != 0x20E3)
             return 0;
-        emit(m, EV_GAP);
-        return leave_out(m, n + 1);
+        markup_emit(m, EV_GAP);
+        return markup_leave_out(m, n + 1);
     }
     if (c == 0x203C || c == 0x2049) { /* ‼ ⁉ */
-        emit(m, c == 0x203C ? '!' : '?');
-        return leave_out(m, 1);
+        markup_emit(m, c == 0x203C ? '!' : '?');
+        return markup_leave_out(m, 1);
     }
     if (cp_is_emoji(c)) {
-        emit(m, EV_GAP);
-        return leave_out(m, 1);
+        markup_emit(m, EV_GAP);
+        return markup_leave_out(m, 1);
     }
     if (cp_is_ignorable(c)) {
         bool joins =
             (c == 0x200C || c == 0x200D) && m->last >= 0x600 && m->last <= 0x1FFF; /* Persian, Indic */
         if (joins)
-            emit(m, c);
-        return leave_out(m, 1);
+            markup_emit(m, c);
+        return markup_leave_out(m, 1);
     }
     return 0;
 }
 
 static bool step_inline(struct markup *m)
 {
-    uint32_t c = peek(m, 0);
+    uint32_t c = markup_peek(m, 0);
     if (m->link_end && m->consumed >= m->link_end) {
+        size_t over = (size_t)(m->consumed - m->link_end); /* a tag or escape reached into it */
         m->link_end = 0;
-        return leave_out(m, m->link_tail);
+        if (m->after_image)
+            markup_emit(m, EV_BREAK);
+        m->after_image = false;
+        return markup_leave_out(m, m->link_tail > over ? m->link_tail - over : 0);
     }
-    if (is_newline(c)) {
+    if (cp_is_newline(c)) {
         if (m->link_end)
-            return leave_out(m, 1);
-        return newline(m);
+            return markup_leave_out(m, 1);
+        return markup_newline(m);
     }
     int done = picture(m);
     if (done)
         return done > 0;
     if (c == '`') {
-        size_t n = run_of(m, 0, c);
-        if (peek(m, n) == CP_MORE)
+        size_t n = markup_run_of(m, 0, c);
+        if (markup_peek(m, n) == CP_MORE)
             return false;
         m->in_code = !m->in_code;
-        return leave_out(m, n);
+        return markup_leave_out(m, n);
     }
     if ((c == 'h' || c == 'H' || c == 'w' || c == 'W') && !cp_is_ascii_alnum(m->last))
         return step_url(m);
     if (m->in_code)
-        return pass(m, 1);
+        return markup_pass(m, 1);
     switch (c) {
     case '\\':
-        return step_escape(m);
+        done = markup_step_formula(m);
+        return done ? done > 0 : step_escape(m);
+    case '$':
+        return step_dollar(m);
     case '*':
     case '_':
     case '~':
@@ -540,18 +358,18 @@ static bool step_inline(struct markup *m)
         return step_tag(m);
     case '>':
         if (!m->in_autolink)
-            return pass(m, 1);
+            return markup_pass(m, 1);
         m->in_autolink = false;
-        return leave_out(m, 1);
+        return markup_leave_out(m, 1);
     case '&':
         return step_entity(m);
     }
-    return pass(m, 1);
+    return markup_pass(m, 1);
 }
 
 void markup_run(struct markup *m)
 {
     bool go = true;
     while (go && m->raw.pos < m->raw.n)
-        go = m->skip ? step_skip(m) : m->line_start ? step_line_start(m) : step_inline(m);
+        go = m->skip ? markup_step_skip(m) : m->line_start ? markup_step_line_start(m) : step_inline(m);
 }

@@ -22,7 +22,10 @@ enum {
     EV_BREAK,           /* a piece ends here, whatever follows */
     EV_LINE,            /* end of a line */
     EV_GAP,             /* something was left out: separates words */
-    EV_EMOTION,         /* + enum ac_emotion */
+    EV_CODE,            /* such a block stood here; breaks stand around it */
+    EV_TABLE,
+    EV_FORMULA,
+    EV_EMOTION, /* + enum ac_emotion */
 };
 
 /* Growable array of code points, read from the front. */
@@ -41,9 +44,11 @@ static inline uint32_t cps_at(const struct cps *a, size_t i, bool finished)
 /* Takes n from the front. */
 void cps_drop(struct cps *a, size_t n);
 
+bool cp_is_newline(uint32_t cp);
+
 /* ---- markup filter ---- */
 
-enum markup_skip { SKIP_NONE = 0, SKIP_LINE, SKIP_FENCE, SKIP_TAG };
+enum markup_skip { SKIP_NONE = 0, SKIP_LINE, SKIP_FENCE, SKIP_TAG, SKIP_FORMULA };
 
 struct markup {
     struct cps raw;
@@ -53,6 +58,10 @@ struct markup {
     bool block_line;   /* this line is a heading or the like: its end is a break */
     bool in_code;      /* between backticks */
     bool in_autolink;  /* after the < of <https://…> */
+    bool in_table;     /* the line before was a row */
+    bool after_image;  /* the link that is open is an image of its own: its end is a break */
+    bool in_formula;   /* after the first $ of $x$ */
+    bool empty_line;   /* SKIP_FORMULA: nothing in this line so far */
     uint32_t last;     /* last clean item */
     uint64_t consumed; /* raw characters so far */
     uint64_t link_end; /* where the ] of the current link stands (in `consumed` terms), 0 = no link */
@@ -61,17 +70,54 @@ struct markup {
     uint32_t fence_char; /* SKIP_FENCE */
     size_t fence_len;
     char skip_tag[16]; /* SKIP_TAG: until </skip_tag> */
+    char formula_end;  /* SKIP_FORMULA: until $$, \\] or \\end{…} */
 };
 
 void markup_init(struct markup *m);
 void markup_free(struct markup *m);
 /* Moves all that can be decided from raw to clean. */
 void markup_run(struct markup *m);
+
+/* The i-th raw character that is not consumed. */
+static inline uint32_t markup_peek(const struct markup *m, size_t i)
+{
+    return cps_at(&m->raw, i, m->finished);
+}
+static inline bool markup_ends_line(uint32_t cp)
+{
+    return cp_is_newline(cp) || cp == CP_END;
+}
+/* How many of it stand from `at` on. */
+static inline size_t markup_run_of(const struct markup *m, size_t at, uint32_t cp)
+{
+    size_t n = 0;
+    while (markup_peek(m, at + n) == cp)
+        n++;
+    return n;
+}
+/* Steps of it; true where something was done, false where more must come first. */
+void markup_emit(struct markup *m, uint32_t item);
+bool markup_pass(struct markup *m, size_t n); /* n raw characters as they are */
+bool markup_leave_out(struct markup *m, size_t n);
+bool markup_newline(struct markup *m);
+void markup_emit_block(struct markup *m, uint32_t event);
+bool markup_step_line_start(struct markup *m);
+bool markup_step_skip(struct markup *m); /* within what is skipped whole */
+/* A displayed formula that may begin here. 1: done something, 0: none, -1: must wait. */
+int markup_step_formula(struct markup *m);
 /* The parts of it that look for one construct at the front of raw; the length is 0 where it is none, CP_MORE
  * where that cannot be told yet. */
 size_t markup_tag(const struct markup *m, char *name, size_t size, bool *closing, bool *empty);
 size_t markup_url(const struct markup *m, size_t *host_start, size_t *host_len);
 size_t markup_link(const struct markup *m, size_t at, size_t *text_len);
+/* Length of the ASCII text `want` if it stands at `at`. */
+size_t markup_literal(const struct markup *m, size_t at, const char *want);
+/* A displayed formula that begins here ($$, \\[, \\begin{…}): the length of its opening, and what ends it. */
+size_t markup_formula(const struct markup *m, char *end);
+/* The $ here opens $x$ in the line: the length up to the other $. */
+size_t markup_inline_formula(const struct markup *m);
+/* A row of a table: 1, else 0. */
+size_t markup_table_row(const struct markup *m);
 
 /* ---- rules ---- */
 

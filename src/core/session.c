@@ -159,6 +159,7 @@ static void handle_choices(struct ac_session *s, const struct ac_client_choices 
     session_forget_persona(s);
     session_use_language(s, c->threshold);
     send_ready(s);
+    session_choose_conversation(s, c->client, c->conversation);
 }
 
 /* ---- messages ---- */
@@ -204,8 +205,10 @@ static void handle_message(void *arg)
     struct ac_session *s = t->head.s;
     struct ac_client_message m;
     char why[WHY_SIZE] = "";
-    int err = ac_client_parse(t->bytes, t->len, &m, why);
 
+    if (session_defer(s, handle_message, t))
+        return;
+    int err = ac_client_parse(t->bytes, t->len, &m, why);
     atomic_fetch_sub(&s->messages, 1);
     if (err) {
         session_error(s, err, why, 0);
@@ -351,6 +354,7 @@ int ac_session_open(struct ac_session **out, struct ac_hub *hub, const char *id,
     set_language(s, ac_config_session(hub->cfg)->language);
     pthread_mutex_init(&s->out_lock, NULL);
     atomic_init(&s->parts, 1); /* the strand */
+    session_history_open(s);
     session_open_engines(s);
     session_open_listener(s);
     hub_warm_up(hub);
@@ -384,6 +388,7 @@ static void close_task(void *arg)
     struct ac_strand *strand = s->strand;
 
     session_stop_turn(s, NULL);
+    session_history_close(s);
     hub_listen_forget(s->hub, s);
     ac_answer_free(s->answer, session_part_gone, s);
     ac_speaker_free(s->speaker, session_part_gone, s);

@@ -62,6 +62,7 @@ static void summary_task(void *arg)
             s->summary_failed = ac_history_count(s->history);
         } else {
             ac_history_fold(s->history, s->summary_n, t->text);
+            session_remember_summary(s, t->text);
             s->summary_failed = 0;
             ac_log_info("session", "summed_up", AC_S("session", s->id), AC_I("messages", s->summary_n),
                         AC_I("bytes", strlen(t->text)));

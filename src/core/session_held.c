@@ -46,6 +46,7 @@ void session_release_turn(struct ac_session *s, const struct ac_listened *heard)
     atomic_fetch_add(&s->hub->turns, 1);
     ac_cancel_trigger(s->confirmed);
     ac_history_add(s->history, "user", s->held_question);
+    session_remember_question(s, s->held_question);
     free(s->held_question);
     s->held_question = NULL;
     pthread_mutex_lock(&s->out_lock);

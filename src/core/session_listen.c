@@ -305,6 +305,8 @@ static void audio_task(void *arg)
     struct ac_session *s = t->head.s;
     const char *wrong = NULL;
 
+    if (session_defer(s, audio_task, t))
+        return;
     atomic_fetch_sub(&s->audio_waiting, sizeof *t + t->len);
     session_watch_listener(s);
     if (atomic_exchange(&s->audio_lost, false))

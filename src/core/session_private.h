@@ -121,6 +121,7 @@ struct ac_session {
     struct ac_speaker_config choices;
     char language[16];
     struct ac_history *history;
+    struct session_record *record;    /* of session_history.c: which conversation is kept */
     char *persona;                    /* of the choices; NULL = to be loaded */
     struct ac_summarizer *summarizer; /* NULL = none is possible */
     uint64_t summary_tag;             /* of the one that is being made */
@@ -218,6 +219,28 @@ struct ac_frame *session_ask(struct ac_session *s, const char *question);
 void session_shorten(struct ac_session *s);
 /* The history was replaced: a summary that is being made is of another conversation. Strand. */
 void session_forget_summary(struct ac_session *s);
+
+/* ---- session_history.c ---- */
+void session_history_open(struct ac_session *s);
+/* Nothing is sent or posted to the session any more. */
+void session_history_close(struct ac_session *s);
+/*
+ * Keeps what is said, where the client has given its name. All on the strand, and the question after it was
+ * added to the history. The answer is that of the question remembered last, else nothing happens; it replaces
+ * what was kept of it before. text "": nothing of it was heard.
+ */
+void session_remember_question(struct ac_session *s, const char *text);
+void session_remember_answer(struct ac_session *s, uint32_t turn, const char *text, bool interrupted);
+/* What was folded into this summary, as the history now is. */
+void session_remember_summary(struct ac_session *s, const char *summary);
+/* The client has heard less of a turn that was stopped than was thought. */
+void session_heard_less(struct ac_session *s, uint32_t turn, int64_t heard_us);
+/* `client` and `conversation` of a hello; NULL = not given. */
+void session_choose_conversation(struct ac_session *s, const char *client, const char *conversation);
+/* Goes on with a conversation of the store (there is one): it is loaded, then `conversation` is sent. */
+void session_open_conversation(struct ac_session *s, const char *client, const char *id);
+/* While one is loaded: true, and fn(arg) is called when it is there. */
+bool session_defer(struct ac_session *s, ac_task_fn *fn, void *arg);
 
 /* ---- hub.c ---- */
 /* What an avatar is called ("" = the configured one); its id where that is not known (yet). */

@@ -173,8 +173,10 @@ void session_turn_done(struct ac_session *s, const struct ac_speaker_times *time
     pthread_mutex_unlock(&s->out_lock);
     int64_t now = ac_now_us();
 
-    if (!s->verbatim)
+    if (!s->verbatim) {
         ac_history_add(s->history, "assistant", s->answer_text);
+        session_remember_answer(s, s->turn, s->answer_text, false);
+    }
     s->in_history = !s->verbatim && s->answer_text && s->answer_text[0];
     session_send(s, "turn_done",
                  json_pack("{s:i, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}}", "turn", (int)s->turn, "marks",
@@ -297,12 +299,15 @@ void session_heard(struct ac_session *s, uint32_t turn, int64_t heard_us)
     if (turn != s->turn)
         return;
     pthread_mutex_lock(&s->out_lock);
-    if (s->marks.first_fragment && !a->stopped) {
+    bool stopped = a->stopped;
+    if (s->marks.first_fragment && !stopped) {
         int64_t left = a->media_us - heard_us;
         a->play_us = ac_now_us() + (left > 0 ? left : 0);
         a->until_us = a->play_us + AUDIBLE_SLACK_US;
     }
     pthread_mutex_unlock(&s->out_lock);
+    if (stopped)
+        session_heard_less(s, turn, heard_us);
 }
 
 void session_set_idle(struct ac_session *s, double idle_ms)
@@ -326,8 +331,11 @@ static int64_t idle_now(struct ac_session *s)
     return us < 0 ? us + AC_IDLE_PERIOD_US : us;
 }
 
-/* What of the answer the person has heard: what the client reported, else by the clock. */
-static char *heard_text(struct ac_session *s)
+/*
+ * What of the answer the person has heard: what the client reported, else by the clock. *all: whatever was
+ * sent.
+ */
+static char *heard_text(struct ac_session *s, bool *all)
 {
     pthread_mutex_lock(&s->out_lock);
     int64_t now = ac_now_us(), left_us = s->audible.play_us - now;
@@ -335,6 +343,7 @@ static char *heard_text(struct ac_session *s)
     char *text = ac_heard_text(&s->heard, heard_us);
     s->audible.until_us = left_us > 0 ? now + HUSH_US : 0;
     s->audible.stopped = true;
+    *all = left_us <= 0;
     pthread_mutex_unlock(&s->out_lock);
     return text;
 }
@@ -355,11 +364,14 @@ void session_stop_turn(struct ac_session *s, const char *reason)
         ac_speaker_stop(s->speaker);
     }
     if (running || audible) {
-        char *text = heard_text(s);
+        bool all, cut = running;
+        char *text = heard_text(s, &all);
         if (running && !s->verbatim)
             ac_history_add(s->history, "assistant", text);
-        else if (s->in_history)
+        else if (s->in_history && (cut = !all)) /* else it was as good as over */
             ac_history_amend(s->history, text);
+        if (cut && !s->verbatim)
+            session_remember_answer(s, s->turn, text, true);
         free(text);
         s->in_history = false;
     }
@@ -482,6 +494,8 @@ void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
     session_send_locked(s, "state", json_pack("{s:s, s:i}", "state", "thinking", "turn", (int)s->turn + 1));
     pthread_mutex_unlock(&s->out_lock);
     session_run_turn(s, text, verbatim);
-    if (!verbatim)
-        ac_history_add(s->history, "user", text);
+    if (verbatim)
+        return;
+    ac_history_add(s->history, "user", text);
+    session_remember_question(s, text);
 }

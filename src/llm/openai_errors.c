@@ -82,7 +82,7 @@ static int refused(struct openai *o, const struct ac_http_answer *a)
         mentions(a, "context size") || mentions(a, "maximum context"))
         return ac_env_fail(o->env, AC_EENGINE,
                            "the conversation is too long for the model: lower "
-                           "session.history_turns or knowledge_passages: %s",
+                           "session.context_tokens or knowledge_passages: %s",
                            said);
     if (a->status >= 500 && a->retry_after_s > 8)
         return ac_env_fail(o->env, AC_EBUSY, "the service asks to wait %d s (HTTP %ld): %s", a->retry_after_s,

@@ -44,6 +44,7 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
 
     n *= one;
     pthread_mutex_lock(&c->lock);
+    atomic_store_explicit(&c->heard_us, ac_now_us(), memory_order_relaxed); /* before first_us shows it */
     if (!c->first_us)
         begin_body(c);
     if (c->handed && c->arrived.len >= MAX_ARRIVED)

@@ -59,7 +59,7 @@ static ssize_t read_some(int fd, char *buf, size_t n, int timeout_ms)
 static bool body_complete(const struct ac_str *in, size_t head_len)
 {
     const char *p = strcasestr(in->p, "\r\ncontent-length:");
-    if (!strncmp(in->p, "HTTP/1.1 304", 12))
+    if (!strncmp(in->p, "HTTP/1.1 304", 12) || !strncmp(in->p, "HTTP/1.1 204", 12))
         return true;
     return p && (size_t)(p - in->p) < head_len && in->len >= head_len + (size_t)atoll(p + 17);
 }

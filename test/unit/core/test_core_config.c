@@ -115,6 +115,33 @@ static const struct voice_cfg *voice_of(const struct ac_config *cfg, const struc
     return v;
 }
 
+/* It is used where it is named, and where there is no other. */
+static void test_engine_that_needs_settings(void **state)
+{
+    static const struct ac_handler_info needy = {
+        .name = "needy", .help = "h", .stage = AC_STAGE_LLM, .flags = AC_HANDLER_NEEDS_CONFIG};
+    static const struct ac_handler_info *const with[] = {&needy, &plain, NULL}, *const alone[] = {&needy,
+                                                                                                  NULL};
+    const char *sets[] = {"llm.use=needy,plain"};
+    const struct ac_handler_info *const *use;
+
+    (void)state;
+    ac_registry_set(with);
+    struct ac_config *cfg = load_ok(NULL, NULL, 0);
+    assert_int_equal(ac_config_use(cfg, AC_STAGE_LLM, &use), 1);
+    assert_ptr_equal(use[0], &plain);
+    ac_config_free(cfg);
+    cfg = load_ok(NULL, sets, 1);
+    assert_int_equal(ac_config_use(cfg, AC_STAGE_LLM, &use), 2);
+    assert_ptr_equal(use[0], &needy);
+    ac_config_free(cfg);
+    ac_registry_set(alone);
+    cfg = load_ok(NULL, NULL, 0);
+    assert_int_equal(ac_config_use(cfg, AC_STAGE_LLM, &use), 1);
+    ac_config_free(cfg);
+    ac_registry_set(engines);
+}
+
 static void test_defaults(void **state)
 {
     struct ac_config *cfg = load_ok(NULL, NULL, 0);
@@ -566,13 +593,21 @@ static void test_reference(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_defaults, setup),     cmocka_unit_test_setup(test_file, setup),
-        cmocka_unit_test_setup(test_default_file, setup), cmocka_unit_test_setup(test_precedence, setup),
-        cmocka_unit_test_setup(test_paths, setup),        cmocka_unit_test_setup(test_web_dir, setup),
-        cmocka_unit_test_setup(test_file_errors, setup),  cmocka_unit_test_setup(test_syntax_errors, setup),
-        cmocka_unit_test_setup(test_file_missing, setup), cmocka_unit_test_setup(test_set_errors, setup),
-        cmocka_unit_test_setup(test_env_errors, setup),   cmocka_unit_test_setup(test_wrong_default, setup),
-        cmocka_unit_test_setup(test_sample, setup),       cmocka_unit_test_setup(test_reference, setup),
+        cmocka_unit_test_setup(test_defaults, setup),
+        cmocka_unit_test_setup(test_engine_that_needs_settings, setup),
+        cmocka_unit_test_setup(test_file, setup),
+        cmocka_unit_test_setup(test_default_file, setup),
+        cmocka_unit_test_setup(test_precedence, setup),
+        cmocka_unit_test_setup(test_paths, setup),
+        cmocka_unit_test_setup(test_web_dir, setup),
+        cmocka_unit_test_setup(test_file_errors, setup),
+        cmocka_unit_test_setup(test_syntax_errors, setup),
+        cmocka_unit_test_setup(test_file_missing, setup),
+        cmocka_unit_test_setup(test_set_errors, setup),
+        cmocka_unit_test_setup(test_env_errors, setup),
+        cmocka_unit_test_setup(test_wrong_default, setup),
+        cmocka_unit_test_setup(test_sample, setup),
+        cmocka_unit_test_setup(test_reference, setup),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -1,6 +1,8 @@
 /* The openai engine when something is wrong: every fault of a service, limits, repeating, interruptions. */
 #include "openai_engine.h"
 
+#include "fake/fake_tls.h"
+
 struct fault {
     const char *what;
     struct fake_openai_reply replies[4];
@@ -217,6 +219,27 @@ static void nobody_is_there(void **state)
     world_stop(&w);
 }
 
+static void a_strange_certificate_is_named(void **state)
+{
+    static const char pem[] = "/tmp/openai-test-certificate.pem";
+    struct fake_tls *tls = fake_tls_start("IP:127.0.0.1", -60, 3600, pem);
+    struct world w;
+
+    (void)state;
+    for (int trusted = 0; trusted < 2; trusted++) {
+        world_prepare(&w, NULL);
+        set_option(&w, "base_url", fake_tls_url(tls));
+        set_option(&w, "ca_file", trusted ? pem : "");
+        assert_int_equal(world_open(&w), 0);
+        /* it says "over TLS" to whoever trusts it, which is no answer of a model */
+        assert_int_equal(ask(&w, "Hello?"), trusted ? AC_EIO : AC_ECONFIG);
+        assert_non_null(strstr(w.env.reason, trusted ? "broke off" : "Name it in llm.openai.ca_file (PEM)"));
+        world_stop(&w);
+    }
+    fake_tls_stop(tls);
+    unlink(pem);
+}
+
 static void a_failing_service_is_left_alone(void **state)
 {
     static const struct fake_openai_reply fails = {.status = 500, .body = "{}"};
@@ -341,6 +364,7 @@ int main(void)
         cmocka_unit_test(every_fault_is_named),
         cmocka_unit_test(what_came_before_a_fault_stands),
         cmocka_unit_test(nobody_is_there),
+        cmocka_unit_test(a_strange_certificate_is_named),
         cmocka_unit_test(a_failing_service_is_left_alone),
         cmocka_unit_test(only_the_services_failures_count),
         cmocka_unit_test(an_interruption_is_heard_at_once),

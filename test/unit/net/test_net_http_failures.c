@@ -19,7 +19,7 @@
 #include "fake/fake_tls.h"
 #include "net/http.h"
 
-static const char PEM[] = "/tmp/ac-test-net.pem", KEY[] = "/tmp/ac-test-net.key";
+static char pem[64], key_file[64]; /* files of this run */
 
 static void expect(const struct ac_http_request *r, int err, const char *said)
 {
@@ -200,9 +200,9 @@ static void test_certificates(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct fake_tls *s = fake_tls_start(cases[i].names, cases[i].from_s, cases[i].until_s, PEM);
+        struct fake_tls *s = fake_tls_start(cases[i].names, cases[i].from_s, cases[i].until_s, pem);
         struct ac_http_request r = {
-            .url = fake_tls_url(s), .max_bytes = 100, .ca_file = cases[i].trusted ? PEM : NULL};
+            .url = fake_tls_url(s), .max_bytes = 100, .ca_file = cases[i].trusted ? pem : NULL};
         struct ac_http_answer a;
         int err = ac_http_run(&r, &a, NULL);
         if (err != cases[i].err || !strstr(a.reason, cases[i].said))
@@ -215,21 +215,21 @@ static void test_certificates(void **state)
         ac_http_answer_free(&a);
         fake_tls_stop(s);
     }
-    unlink(PEM);
+    unlink(pem);
 }
 
 static void test_files_of_certificates(void **state)
 {
     const char *url = "https://127.0.0.1:9/";
-    FILE *f = fopen(PEM, "w");
+    FILE *f = fopen(pem, "w");
 
     (void)state;
     expect(&(struct ac_http_request){.url = url, .ca_file = "/nowhere.pem"}, AC_EINVAL,
            "ca_file '/nowhere.pem' cannot be read");
     fputs("hello", f);
     fclose(f);
-    expect(&(struct ac_http_request){.url = url, .ca_file = PEM}, AC_EINVAL, "must be a PEM file");
-    unlink(PEM);
+    expect(&(struct ac_http_request){.url = url, .ca_file = pem}, AC_EINVAL, "must be a PEM file");
+    unlink(pem);
 }
 
 /* ---- proxies ---- */
@@ -321,26 +321,27 @@ static void test_keys(void **state)
         {"sk-2\n", "sk-1", 0, "sk-2"},
         {"sk-2\r\nmore", NULL, 0, "sk-2"},
         {"\n", "sk-1", 0, NULL},
-        {"two secret\n", NULL, AC_ECONFIG, "the key in /tmp/ac-test-net.key has characters"},
+        {"two secret\n", NULL, AC_ECONFIG, ".key has characters that no key has"},
         {NULL, "a\nsecret", AC_ECONFIG, "the key in TEST_NET_KEY has characters"},
-        {"missing", NULL, AC_ECONFIG, "llm.openai.api_key_file '/tmp/ac-test-net.key' cannot be read"},
+        {"missing", NULL, AC_ECONFIG, ".key' cannot be read: "},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ac_env env = {.log_name = "test"};
         char *key;
-        unlink(KEY);
+        unlink(key_file);
         if (cases[i].file && strcmp(cases[i].file, "missing") != 0) {
-            FILE *f = fopen(KEY, "w");
+            FILE *f = fopen(key_file, "w");
             fputs(cases[i].file, f);
             fclose(f);
         }
         unsetenv("TEST_NET_KEY");
         if (cases[i].variable)
             setenv("TEST_NET_KEY", cases[i].variable, 1);
-        assert_int_equal(ac_http_find_key("llm.openai", cases[i].file ? KEY : "", "TEST_NET_KEY", &env, &key),
-                         cases[i].err);
+        assert_int_equal(
+            ac_http_find_key("llm.openai", cases[i].file ? key_file : "", "TEST_NET_KEY", &env, &key),
+            cases[i].err);
         if (cases[i].err) {
             assert_null(key);
             assert_non_null(strstr(env.reason, cases[i].key));
@@ -352,7 +353,7 @@ static void test_keys(void **state)
         }
         free(key);
     }
-    unlink(KEY);
+    unlink(key_file);
     unsetenv("TEST_NET_KEY");
 }
 
@@ -372,6 +373,8 @@ int main(void)
         cmocka_unit_test(test_keys),
     };
 
+    snprintf(pem, sizeof pem, "/tmp/ac-test-net-%d.pem", (int)getpid());
+    snprintf(key_file, sizeof key_file, "/tmp/ac-test-net-%d.key", (int)getpid());
     for (size_t i = 0; i < 5; i++)
         unsetenv((const char *[]){"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}[i]);
     return cmocka_run_group_tests(tests, NULL, NULL);
