@@ -170,7 +170,7 @@ static struct edge_outcome attempt(struct edge_take *t)
     struct edge_model *m = t->model;
     int wait_ms;
 
-    int err = edge_line_enter(m, t->cancel);
+    int err = edge_line_enter(m, &t->spare, t->cancel);
     if (err)
         return (struct edge_outcome){.err = AC_ECANCELED};
     if (!ac_breaker_allow(&m->breaker, &wait_ms)) {

@@ -48,11 +48,18 @@ static void step_out(struct edge_model *m, struct edge_waiter *w)
     pthread_cond_broadcast(&m->freed); /* the next one may look */
 }
 
-int edge_line_enter(struct edge_model *m, struct ac_cancel *cancel)
+static bool is_stale(const struct edge_model *m)
+{
+    return ac_now_us() - m->spare_since_us >= SPARE_US || !ac_ws_is_open(m->spare);
+}
+
+int edge_line_enter(struct edge_model *m, struct ac_ws **spare, struct ac_cancel *cancel)
 {
     struct edge_waiter w = {NULL};
+    struct ac_ws *stale = NULL;
     int err;
 
+    *spare = NULL;
     pthread_mutex_lock(&m->lock);
     if (m->last)
         m->last->next = &w;
@@ -68,9 +75,17 @@ int edge_line_enter(struct edge_model *m, struct ac_cancel *cancel)
         pthread_cond_timedwait(&m->freed, &m->lock, &ts);
     }
     step_out(m, &w);
-    if (!err && !m->spare) /* else the spare one's place is taken over */
+    if (!err && m->spare) { /* its place comes with it */
+        if (is_stale(m))
+            stale = m->spare;
+        else
+            *spare = m->spare;
+        m->spare = NULL;
+    } else if (!err) {
         m->used++;
+    }
     pthread_mutex_unlock(&m->lock);
+    ac_ws_close(stale);
     return err;
 }
 
@@ -153,14 +168,15 @@ static struct edge_outcome judge(int err, const struct ac_ws_refusal *r, struct 
                     "the speech service has had too many requests from here (429): wait some minutes");
         return (struct edge_outcome){.err = AC_EENGINE, .service = true};
     }
+    err = err == AC_ENOTSUP ? AC_ECONFIG : err; /* of the proxy: nothing that would be passed on in silence */
     ac_env_fail(env, err, "the speech service cannot be reached: %.180s", r->reason);
     bool other = err == AC_EIO && (r->untrusted || (r->status && r->status < 500));
     return (struct edge_outcome){
         .err = err, .service = true, .again = (err == AC_EIO || err == AC_ETIMEDOUT) && !other};
 }
 
-static struct edge_outcome open_new(struct edge_model *m, struct ac_env *env, struct ac_ws **ws,
-                                    struct ac_cancel *cancel)
+struct edge_outcome edge_link_open(struct edge_model *m, struct ac_env *env, struct ac_ws **ws,
+                                   struct ac_cancel *cancel)
 {
     struct ac_ws_refusal refusal;
     int err = connect_once(m, ws, &refusal, cancel);
@@ -172,29 +188,13 @@ static struct edge_outcome open_new(struct edge_model *m, struct ac_env *env, st
     return judge(err, &refusal, env);
 }
 
-struct edge_outcome edge_link_open(struct edge_model *m, struct ac_env *env, struct ac_ws **ws, bool *fresh,
-                                   struct ac_cancel *cancel)
-{
-    pthread_mutex_lock(&m->lock);
-    *ws = m->spare;
-    bool good = *ws && ac_now_us() - m->spare_since_us < SPARE_US && ac_ws_is_open(*ws);
-    m->spare = NULL;
-    pthread_mutex_unlock(&m->lock);
-    *fresh = !good;
-    if (good)
-        return (struct edge_outcome){0};
-    ac_ws_close(*ws);
-    return open_new(m, env, ws, cancel);
-}
-
 void edge_link_warm(struct edge_model *m, struct ac_cancel *cancel)
 {
     struct ac_env unheard = {0};
     struct ac_ws *ws = NULL;
 
     pthread_mutex_lock(&m->lock);
-    bool stale = m->spare && (ac_now_us() - m->spare_since_us >= SPARE_US || !ac_ws_is_open(m->spare));
-    if (stale) {
+    if (m->spare && is_stale(m)) {
         ac_ws_close(m->spare);
         m->spare = NULL;
         m->used--;
@@ -204,7 +204,7 @@ void edge_link_warm(struct edge_model *m, struct ac_cancel *cancel)
     pthread_mutex_unlock(&m->lock);
     if (!go)
         return;
-    bool open = open_new(m, &unheard, &ws, cancel).err == 0;
+    bool open = edge_link_open(m, &unheard, &ws, cancel).err == 0;
     pthread_mutex_lock(&m->lock);
     if (open && !m->spare) {
         m->spare = ws;

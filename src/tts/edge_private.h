@@ -46,6 +46,7 @@ struct edge_take {
     struct ac_cancel *cancel;
     const struct ac_tts_text *clean;
     struct ac_edge_how how;
+    struct ac_ws *spare; /* a connection for the first chunk that was opened ahead; NULL = none */
     struct ac_tts_remote out;
     struct ac_mp3 *mp3;
     size_t word_at, word_cp; /* where in the clean text the next word is looked for: byte, code point */
@@ -66,13 +67,12 @@ struct edge_outcome {
 
 void edge_line_init(struct edge_model *m);
 void edge_line_destroy(struct edge_model *m);
-/* Waits for one of the connections that may be open at once. */
-int edge_line_enter(struct edge_model *m, struct ac_cancel *cancel);
+/* Waits for one of the connections that may be open at once. *spare: it was opened ahead, the caller's. */
+int edge_line_enter(struct edge_model *m, struct ac_ws **spare, struct ac_cancel *cancel);
 void edge_line_leave(struct edge_model *m);
 /* Opens one ahead, where one is free. */
 void edge_link_warm(struct edge_model *m, struct ac_cancel *cancel);
-/* An open connection: the one that was opened ahead (*fresh false), or a new one. */
-struct edge_outcome edge_link_open(struct edge_model *m, struct ac_env *env, struct ac_ws **ws, bool *fresh,
+struct edge_outcome edge_link_open(struct edge_model *m, struct ac_env *env, struct ac_ws **ws,
                                    struct ac_cancel *cancel);
 /* Now, by the service's clock. */
 int64_t edge_now_s(struct edge_model *m);

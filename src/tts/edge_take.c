@@ -27,6 +27,8 @@ void edge_take_begin(struct edge_take *t, struct ac_sink *sink, const struct ac_
 
 void edge_take_free(struct edge_take *t)
 {
+    ac_ws_close(t->spare);
+    t->spare = NULL;
     ac_tts_remote_free(&t->out);
     ac_mp3_close(t->mp3);
     t->mp3 = NULL;
@@ -212,9 +214,12 @@ static struct edge_outcome speak_chunk(struct edge_take *t, const char *text, si
 {
     for (;;) {
         int64_t first_us = ac_now_us() + (int64_t)t->model->cfg->first_timeout_ms * 1000;
-        struct ac_ws *ws;
-        bool fresh;
-        struct edge_outcome o = edge_link_open(t->model, t->env, &ws, &fresh, t->cancel);
+        struct edge_outcome o = {0};
+        struct ac_ws *ws = t->spare;
+        bool fresh = !ws;
+        t->spare = NULL;
+        if (fresh)
+            o = edge_link_open(t->model, t->env, &ws, t->cancel);
         if (o.err)
             return o;
         o = speak_on(t, ws, first_us, text, len);

@@ -1,6 +1,7 @@
 /* The read-aloud service of tests (fake_edge.h). */
 #include "fake/fake_edge.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "fake/fake_ws.h"
 
@@ -23,6 +24,7 @@ struct fake_edge {
     size_t mp3_len;
     pthread_mutex_t lock;
     size_t requests, talks;       /* lock */
+    int64_t first_us;             /* lock */
     struct ac_str problems, ssml; /* lock */
 };
 
@@ -313,6 +315,11 @@ static void answer(struct fake_edge *e, struct fake_ws_peer *p, const char *text
             fake_ws_say_close(p, 1000);
             break;
         }
+        if (at == 0) {
+            pthread_mutex_lock(&e->lock);
+            e->first_us = ac_now_us();
+            pthread_mutex_unlock(&e->lock);
+        }
         say_sound(p, type, e->mp3 + at, e->mp3_len - at < PIECE ? e->mp3_len - at : PIECE);
         say_words(e, p, words, (at + PIECE) / BYTES_A_MS, fault == FAKE_EDGE_PAIRS ? 2 : 1);
         go = !e->cfg.frame_ms || fake_ws_sleep(p, e->cfg.frame_ms);
@@ -401,6 +408,14 @@ size_t fake_edge_requests(struct fake_edge *e)
     size_t n = e->requests;
     pthread_mutex_unlock(&e->lock);
     return n;
+}
+
+int64_t fake_edge_first_us(struct fake_edge *e)
+{
+    pthread_mutex_lock(&e->lock);
+    int64_t us = e->first_us;
+    pthread_mutex_unlock(&e->lock);
+    return us;
 }
 
 size_t fake_edge_most(struct fake_edge *e)

@@ -39,8 +39,9 @@ struct fake_edge *fake_edge_start(const struct fake_edge_config *cfg);
 void fake_edge_stop(struct fake_edge *e);
 void fake_edge_url(const struct fake_edge *e, char *out, size_t size);
 const char *fake_edge_ca_file(const struct fake_edge *e);
-size_t fake_edge_requests(struct fake_edge *e); /* handshakes, refused ones too */
-size_t fake_edge_most(struct fake_edge *e);     /* connections at once */
+size_t fake_edge_requests(struct fake_edge *e);  /* handshakes, refused ones too */
+size_t fake_edge_most(struct fake_edge *e);      /* connections at once */
+int64_t fake_edge_first_us(struct fake_edge *e); /* monotonic: when the last request's first sound was sent */
 /* What was wrong with what came, "" = nothing; malloc'ed. The SSML of all requests, a line each; malloc'ed.
  */
 char *fake_edge_problems(struct fake_edge *e);

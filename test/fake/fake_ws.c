@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -266,6 +267,7 @@ static void *run(void *arg)
                 close(fd);
             return NULL;
         }
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         struct fake_ws_peer *p = &s->peers[s->n_peers];
         *p = (struct fake_ws_peer){.server = s, .fd = fd};
         if (pthread_create(&p->thread, NULL, serve, p) == 0)

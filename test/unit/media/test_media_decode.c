@@ -440,9 +440,30 @@ static void test_stream_is_bounded(void **state)
     ac_str_free(&h.pcm);
 }
 
+/* At another rate than listening wants it: as many samples more, the same sound. */
+static void test_other_rate(void **state)
+{
+    struct ac_pcm low, high;
+    double low_sum = 0, high_sum = 0;
+
+    (void)state;
+    assert_int_equal(ac_decode_file("test/data/jfk.wav", MAX_S, &low, NULL), 0);
+    assert_int_equal(ac_decode_file_at("test/data/jfk.wav", 24000, MAX_S, &high, NULL), 0);
+    assert_in_range(high.n, low.n * 3 / 2 - 100, low.n * 3 / 2 + 100);
+    for (size_t i = 0; i < low.n; i++)
+        low_sum += (double)low.samples[i] * low.samples[i];
+    for (size_t i = 0; i < high.n; i++)
+        high_sum += (double)high.samples[i] * high.samples[i];
+    assert_true(fabs(high_sum / (double)high.n / (low_sum / (double)low.n) - 1) < 0.02);
+    free(low.samples);
+    free(high.samples);
+    assert_int_equal(ac_decode_file_at("test/data/jfk.wav", 24000, 5, &high, NULL), AC_ELIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_other_rate),
         cmocka_unit_test(test_wav_kinds),
         cmocka_unit_test(test_channels_are_averaged),
         cmocka_unit_test(test_bad_wavs),

@@ -295,6 +295,7 @@ static void test_waiting(void **state)
     assert_int_equal(pthread_create(&thread, NULL, trigger_soon, cancel), 0);
     assert_int_equal(ac_ws_receive(ws, &m, 60000, cancel), AC_ECANCELED);
     pthread_join(thread, NULL);
+    ac_ws_close(ws);
     assert_int_equal(ac_ws_connect(&ws, &(struct ac_ws_request){.url = "ws://localhost/"}, &r, cancel),
                      AC_ECANCELED);
     ac_cancel_unref(cancel);
