@@ -404,6 +404,7 @@ static void test_frame_rates(void **state)
         free(whole);
         engine_close(&e);
     }
+    free(pcm.samples);
 }
 
 /* ---- odd input ---- */
@@ -580,6 +581,8 @@ static void test_strength(void **state)
     engine_open(&e, FPS);
     struct poses *natural = run(&e, pcm.samples, 2 * RATE, RATE, 1600, true);
     e.strength = 0.5;
+    acoustic->close(e.inst);
+    memset(e.inst, 0, acoustic->inst_size);
     assert_int_equal(acoustic->open(e.inst, e.model, &e.strength, &e.env), 0);
     struct poses *little = run(&e, pcm.samples, 2 * RATE, RATE, 1600, true);
     for (size_t k = 0; k < natural->n; k++) {
