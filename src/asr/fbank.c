@@ -1,8 +1,8 @@
 /* Kaldi's filter bank and the stacking of its frames (fbank.h), the spectrum by kissfft. */
 #include "asr/fbank.h"
 
-#include "asr/bands.h"
 #include "base/mem.h"
+#include "media/bands.h"
 
 #include <float.h>
 #include <kiss_fftr.h>

@@ -1,8 +1,8 @@
 /* Whisper's log-mel spectrogram (mel.h), its spectrum by kissfft. */
 #include "asr/mel.h"
 
-#include "asr/bands.h"
 #include "base/mem.h"
+#include "media/bands.h"
 
 #include <kiss_fftr.h>
 #include <math.h>

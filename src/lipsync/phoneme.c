@@ -8,9 +8,9 @@
  */
 #include "avatarchat/handler.h"
 #include "base/mem.h"
+#include "lipsync/loudness.h"
 #include "lipsync/mouth.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,23 +26,14 @@ static const struct ac_option options[] = {
     AC_OPTIONS_END,
 };
 
-struct loudness {
-    double sum;
-    uint32_t n;
-};
-
 struct instance {
     struct ac_env *env;
     float strength;
-    int fps;
     /* the sentence */
     struct ac_phone *phones;
     size_t n_phones, cap_phones, first; /* first: earlier ones are out of reach */
-    struct loudness *frames;
-    size_t cap_frames;
-    int64_t covered; /* frames whose sound is complete */
-    int64_t total;   /* frames that have sound */
-    int64_t next;    /* pose to push */
+    struct ac_loudness loudness;
+    int64_t next; /* pose to push */
     enum ac_emotion emotion;
     uint32_t turn;
     bool complete;
@@ -55,9 +46,9 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
     (void)model;
     i->env = env;
     i->strength = (float)((const struct config *)cfg)->strength;
-    i->fps = env->prefs.fps ? env->prefs.fps : DEFAULT_FPS;
-    if (i->fps < 5 || i->fps > 120)
-        return ac_env_fail(env, AC_EINVAL, "%d frames a second: 5 to 120 are possible", i->fps);
+    i->loudness.fps = env->prefs.fps ? env->prefs.fps : DEFAULT_FPS;
+    if (i->loudness.fps < 5 || i->loudness.fps > 120)
+        return ac_env_fail(env, AC_EINVAL, "%d frames a second: 5 to 120 are possible", i->loudness.fps);
     return 0;
 }
 
@@ -66,10 +57,9 @@ static void close_instance(void *inst)
     struct instance *i = inst;
 
     free(i->phones);
-    free(i->frames);
+    ac_loudness_free(&i->loudness);
     i->phones = NULL;
-    i->frames = NULL;
-    i->cap_phones = i->cap_frames = 0;
+    i->cap_phones = 0;
 }
 
 /* Ready for the next sentence; the buffers stay. */
@@ -78,10 +68,9 @@ static void reset(void *inst)
     struct instance *i = inst;
 
     i->n_phones = i->first = 0;
-    i->covered = i->total = i->next = 0;
+    i->next = 0;
     i->complete = false;
-    if (i->frames)
-        memset(i->frames, 0, i->cap_frames * sizeof *i->frames);
+    ac_loudness_reset(&i->loudness);
 }
 
 static void take_phones(struct instance *i, const struct ac_speech *s)
@@ -97,59 +86,22 @@ static void take_phones(struct instance *i, const struct ac_speech *s)
     i->n_phones = need;
 }
 
-static void take_sound(struct instance *i, const struct ac_speech *s)
-{
-    int64_t end = s->start_sample + (int64_t)s->n_samples;
-    size_t need = (size_t)(end * i->fps / s->rate_hz + 1);
-
-    if (need > i->cap_frames) {
-        size_t cap = need < 256 ? 256 : 2 * need;
-        i->frames = ac_realloc_array(i->frames, cap, sizeof *i->frames);
-        memset(i->frames + i->cap_frames, 0, (cap - i->cap_frames) * sizeof *i->frames);
-        i->cap_frames = cap;
-    }
-    for (size_t k = 0; k < s->n_samples; k++) {
-        struct loudness *l = &i->frames[(s->start_sample + (int64_t)k) * i->fps / s->rate_hz];
-        l->sum += (double)s->pcm[k] * s->pcm[k];
-        l->n++;
-    }
-    if (s->n_samples) {
-        i->covered = end * i->fps / s->rate_hz;
-        i->total = (end * i->fps + s->rate_hz - 1) / s->rate_hz;
-    }
-}
-
-/* 0 at -45 dB of full scale and below, 1 at -12 dB, about what vowels have. */
-static float energy_of(const struct instance *i, int64_t frame)
-{
-    if (frame < 0 || (size_t)frame >= i->cap_frames || !i->frames[frame].n)
-        return 0;
-    double db = 10 * log10(i->frames[frame].sum / i->frames[frame].n / (32768.0 * 32768.0) + 1e-12);
-    double e = (db + 45) / 33;
-    return (float)(e < 0 ? 0 : e > 1 ? 1 : e);
-}
-
-static int64_t time_of(const struct instance *i, int64_t frame)
-{
-    return (2 * frame + 1) * 1000000 / (2 * i->fps);
-}
-
 static int push_pose(struct instance *i, struct ac_sink *out)
 {
-    int64_t t = time_of(i, i->next);
+    int64_t t = ac_loudness_time_us(&i->loudness, i->next);
     struct ac_mouth_track track = {
         .phones = i->phones,
         .n = i->n_phones,
         .complete = i->complete,
-        .rest_us = time_of(i, i->total - 1),
-        .frame_us = 1000000 / i->fps,
+        .rest_us = ac_loudness_time_us(&i->loudness, i->loudness.total - 1),
+        .frame_us = 1000000 / i->loudness.fps,
         .strength = i->strength,
     };
     struct ac_frame *f = ac_frame_new(AC_FRAME_POSE);
 
     while (i->first < i->n_phones && i->phones[i->first].end_us <= t - AC_MOUTH_REACH_US)
         i->first++;
-    float before = energy_of(i, i->next - 1), now = energy_of(i, i->next);
+    float before = ac_loudness_at(&i->loudness, i->next - 1), now = ac_loudness_at(&i->loudness, i->next);
     f->turn = i->turn;
     ac_mouth_at(&track, i->first, t, (before + now) / 2, &f->pose.mouth);
     f->pose.emotion = i->emotion;
@@ -165,8 +117,8 @@ static int push_poses(struct instance *i, struct ac_sink *out, struct ac_cancel 
 {
     int64_t known = i->n_phones ? i->phones[i->n_phones - 1].end_us : 0;
 
-    while (i->next < (i->complete ? i->total : i->covered)) {
-        if (!i->complete && time_of(i, i->next) + AC_MOUTH_REACH_US > known)
+    while (i->next < (i->complete ? i->loudness.total : i->loudness.covered)) {
+        if (!i->complete && ac_loudness_time_us(&i->loudness, i->next) + AC_MOUTH_REACH_US > known)
             return 0;
         int err = ac_cancelled(cancel) ? AC_ECANCELED : push_pose(i, out);
         if (err)
@@ -199,7 +151,7 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
     i->turn = in->turn;
     take_phones(i, s);
     if (s->n_samples)
-        take_sound(i, s);
+        ac_loudness_add(&i->loudness, s);
     i->complete = s->last;
     return push_poses(i, out, cancel);
 }

@@ -1,5 +1,5 @@
 /* Sparse triangular bands (bands.h): each keeps the run of bins in which its weight is not zero. */
-#include "asr/bands.h"
+#include "media/bands.h"
 
 #include "base/mem.h"
 

@@ -1,8 +1,8 @@
 /*
- * Triangular bands over a power spectrum, kept sparse: what the two front ends (mel.c, fbank.c) share.
+ * Triangular bands over a power spectrum, kept sparse: what the front ends of recognition and lip sync share.
  */
-#ifndef AC_ASR_BANDS_H
-#define AC_ASR_BANDS_H
+#ifndef AC_MEDIA_BANDS_H
+#define AC_MEDIA_BANDS_H
 
 #include <stddef.h>
 
