@@ -157,10 +157,9 @@ static void give(struct ac_splitter *s, size_t n)
     p->sentence.text = ac_str_steal(&text);
     p->sentence.emotion = emotion;
     guess_lang(p->sentence.text, p->sentence.lang);
-    if (!strcmp(p->sentence.lang, "zh-CN"))
-        s->zh_pieces++;
-    else
-        s->other_pieces++;
+    bool zh = !strcmp(p->sentence.lang, "zh-CN");
+    s->zh_pieces += zh;
+    s->other_pieces += !zh;
     append(s, p);
 }
 

@@ -214,7 +214,7 @@ size_t spoken_month(struct spoken *s, size_t i)
     d.month = month_at(s, i, &len, &dotted);
     if (!d.month)
         return 0;
-    size_t at = i + len, end = at;
+    size_t at = i + len, end;
     if (spoken_at(s, at) == ' ')
         at++;
     n = spoken_digits(s, at);

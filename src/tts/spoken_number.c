@@ -372,8 +372,10 @@ static bool is_year_zh(const struct spoken *s, const struct spoken_number *num, 
 
     if (spoken_at(s, end) != 0x5e74 || num->n_part || num->grouped)
         return false;
-    if (num->n_whole == 4)
-        return num->whole[0] == '1' || num->whole[0] == '2';
+    if (num->n_whole == 4) {
+        bool round = !memcmp(num->whole + 2, "00", 2) && spoken_in(after, "前来间历之"); /* 2000年历史 */
+        return (num->whole[0] == '1' || num->whole[0] == '2') && !round;
+    }
     return num->n_whole == 2 && num->whole[0] == '9' && !spoken_in(after, "前后来间代历以之");
 }
 
