@@ -160,11 +160,11 @@ int ac_cli_say(int argc, char **argv)
     const struct ac_cli_spec spec = {
         .command = "say",
         .usage = "[-o FILE] [options] [TEXT | -]",
-        .help = "Makes a video of a person who says the text. Without TEXT, or with -, it is read from "
-                "standard input.\n"
-                "Markdown, code and emoji are left out; [happy], [sad], [surprised], [thinking] and "
-                "[neutral] change the\n"
-                "face for what follows.",
+        .help =
+            "Makes a video of a person who says the text. Without TEXT, or with -, it is read from "
+            "standard input.\n"
+            "Markdown marks and emoji are left out, code, tables and formulas are only mentioned; [happy],\n"
+            "[sad], [surprised], [thinking] and [neutral] change the face for what follows.",
         .notes = "example: avatar-chat say -o hello.mp4 \"Hello! How are you?\"",
         .options = options,
         .n_options = sizeof options / sizeof *options,

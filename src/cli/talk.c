@@ -113,12 +113,14 @@ static int give(struct talk *t, struct ac_speaker *sp, const struct ac_sentence 
 }
 
 /* Splits the text and gives it away; stops early when the talk is over. */
-static int give_all(struct talk *t, struct ac_speaker *sp, const struct ac_config *cfg, const char *text,
-                    size_t len)
+static int give_all(struct talk *t, struct ac_speaker *sp, const struct ac_config *cfg, const char *lang,
+                    const char *text, size_t len)
 {
     const struct ac_session_config *session = ac_config_session(cfg);
-    struct ac_splitter *splitter = ac_splitter_new(&(struct ac_splitter_config){
-        .first_words = session->first_clause_words, .first_cjk = session->first_clause_cjk});
+    struct ac_splitter_config split = {.first_words = session->first_clause_words,
+                                       .first_cjk = session->first_clause_cjk};
+    snprintf(split.lang, sizeof split.lang, "%s", lang);
+    struct ac_splitter *splitter = ac_splitter_new(&split);
     struct ac_sentence s;
     uint32_t seq = 0;
     int err = 0;
@@ -144,15 +146,15 @@ static void wait_until(struct talk *t, const bool *what)
 }
 
 /* With the speaker open: from the first sentence to the last fragment. */
-static int run(struct talk *t, struct ac_speaker *sp, const struct ac_config *cfg, const char *text,
-               size_t len)
+static int run(struct talk *t, struct ac_speaker *sp, const struct ac_config *cfg, const char *lang,
+               const char *text, size_t len)
 {
     struct ac_cancel *cancel = ac_cancel_new(NULL);
     int err = ac_speaker_begin(sp, 1, cancel, 0);
 
     if (err)
         goto out;
-    err = give_all(t, sp, cfg, text, len);
+    err = give_all(t, sp, cfg, lang, text, len);
     ac_speaker_end(sp);
     if (!err && t->result->sentences == 0)
         err = AC_EEMPTY;
@@ -186,7 +188,7 @@ int ac_talk(const struct ac_config *cfg, struct ac_models *models, struct ac_poo
     pthread_cond_init(&t.changed, NULL);
     int err = ac_speaker_new(&sp, pool, models, cfg, scfg, &sink);
     if (!err) {
-        err = run(&t, sp, cfg, text, len);
+        err = run(&t, sp, cfg, scfg->prefs.lang, text, len);
         ac_speaker_free(sp, on_freed, &t);
         wait_until(&t, &t.freed);
     }

@@ -17,7 +17,7 @@ struct ac_talk_result {
     struct ac_speaker_times times;
 };
 
-/* How many pieces there are to speak in a UTF-8 text; 0: only emoji, signs or code. */
+/* How many pieces there are to speak in a UTF-8 text; 0: only emoji or signs. */
 size_t ac_talk_pieces(const char *text, size_t len);
 
 /* Takes the next bytes of the MP4; called from a worker, one call at a time. Non-zero ends it all. */

@@ -174,9 +174,9 @@ static int run_engine(struct ac_answer *a, size_t i, const struct ac_handler_inf
     if (err) {
         const char *why = ac_instance_reason(a->inst[i]);
         snprintf(reason, REASON, "%s",
-                 err == AC_ELIMIT ? "the answer was cut off: it is too long to speak"
-                 : why[0]         ? why
-                                  : ac_err_text(err));
+                 why[0]             ? why
+                 : err == AC_ELIMIT ? "the answer was cut off: it is too long to speak"
+                                    : ac_err_text(err));
         ac_instance_reset(a->inst[i]);
     }
     return err;

@@ -157,10 +157,9 @@ static void give(struct ac_splitter *s, size_t n)
     p->sentence.text = ac_str_steal(&text);
     p->sentence.emotion = emotion;
     guess_lang(p->sentence.text, p->sentence.lang);
-    if (!strcmp(p->sentence.lang, "zh-CN"))
-        s->zh_pieces++;
-    else
-        s->other_pieces++;
+    bool zh = !strcmp(p->sentence.lang, "zh-CN");
+    s->zh_pieces += zh;
+    s->other_pieces += !zh;
     append(s, p);
 }
 
@@ -172,15 +171,12 @@ static bool tag_is(const char *tag, const char *primary)
 /* Says in place of a block that it is there. */
 static void give_block(struct ac_splitter *s, uint32_t event)
 {
-    static const char *const texts[][2] = {{"The code is shown on screen.", "代码显示在屏幕上。"},
-                                           {"The table is shown on screen.", "表格显示在屏幕上。"},
-                                           {"The formula is shown on screen.", "公式显示在屏幕上。"}};
     bool zh = s->zh_pieces != s->other_pieces ? s->zh_pieces > s->other_pieces : tag_is(s->lang, "zh");
     bool foreign = s->lang[0] && !tag_is(s->lang, "en") && !tag_is(s->lang, "zh");
     struct ac_str text = {0};
     struct piece *p = ac_zalloc(sizeof *p);
 
-    ac_str_add(&text, texts[event - EV_CODE][zh]);
+    ac_str_add(&text, block_text(event, zh));
     p->sentence.text = ac_str_steal(&text);
     p->sentence.emotion = s->emotion;
     snprintf(p->sentence.lang, sizeof p->sentence.lang, "%s", zh ? "zh-CN" : foreign ? "en" : "");

@@ -145,6 +145,8 @@ bool cp_is_close(uint32_t cp);
 enum abbreviation abbreviation_of(const uint32_t *word, size_t n);
 /* A word that usually opens a sentence ("The", "It", …). */
 bool is_starter(const uint32_t *word, size_t n);
+/* What is said in place of a block: EV_CODE … EV_FORMULA. */
+const char *block_text(uint32_t event, bool zh);
 /* Writes the language that the script tells, or "". */
 void guess_lang(const char *text, char lang[16]);
 

@@ -291,3 +291,11 @@ void guess_lang(const char *text, char lang[16])
     }
     snprintf(lang, 16, "%s", l);
 }
+
+const char *block_text(uint32_t event, bool zh)
+{
+    static const char *const texts[][2] = {{"The code is shown on screen.", "代码显示在屏幕上。"},
+                                           {"The table is shown on screen.", "表格显示在屏幕上。"},
+                                           {"The formula is shown on screen.", "公式显示在屏幕上。"}};
+    return texts[event - EV_CODE][zh];
+}

@@ -164,7 +164,7 @@ static int judge(struct attempt *t, int err, const struct ac_http_answer *answer
         return AC_ETIMEDOUT;
     if (err && ac_cancel_reason(a->cancel))
         return ac_cancel_reason(a->cancel);
-    if (t->complete || (!err && answer->status == 200) || (err == AC_EIO && t->s->finish[0]))
+    if (t->complete || (!err && answer->status == 200) || (err == AC_EIO && (t->s->finish[0] || t->s->done)))
         return ac_chat_stream_finish(t->s);
     return err;
 }

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
-                                     "July",    "August",   "September", "October", "November", "December"};
-
 struct date {
     int year, month, day; /* 0 = not named */
 };
@@ -21,7 +18,7 @@ static bool is_valid(const struct date *d)
 
 static void say_month_day(struct ac_str *w, const struct date *d)
 {
-    spoken_en_add(w, months[d->month - 1]);
+    spoken_en_add(w, spoken_en_month(d->month));
     if (d->day)
         spoken_en_int_ordinal(w, d->day);
 }
@@ -111,13 +108,6 @@ static size_t numeric_date(const struct spoken *s, size_t i, struct date *d)
     return arrange(d, sep, v, len) ? at : 0;
 }
 
-static bool ends_text(const struct spoken *s, size_t i)
-{
-    while (i < s->n && !spoken_is_alnum(s->c[i]) && s->c[i] < 0x80)
-        i++;
-    return i >= s->n;
-}
-
 /* The month named at i, 1 … 12, or 0; its length, with the stop of an abbreviation unless a sentence ends
  * there. */
 static int month_at(const struct spoken *s, size_t i, size_t *len, bool *dotted)
@@ -130,14 +120,15 @@ static int month_at(const struct spoken *s, size_t i, size_t *len, bool *dotted)
     spoken_word_at(s, i, word);
     size_t n = strlen(word);
     for (int m = 0; m < 12 && n >= 3; m++) {
-        bool full = n == strlen(months[m]);
-        bool same = (months[m][0] | 0x20) == word[0] && !strncmp(months[m] + 1, word + 1, n - 1);
+        const char *name = spoken_en_month(m + 1);
+        bool full = n == strlen(name),
+             same = (*name | 0x20) == word[0] && !strncmp(name + 1, word + 1, n - 1);
         if (!same || !(full || n == 3 || (m == 8 && n == 4)))
             continue;
         *len = n;
         if (!full && spoken_at(s, i + n) == '.') {
             *dotted = true;
-            *len += !ends_text(s, i + n);
+            *len += !spoken_ends_text(s, i + n);
         }
         return spoken_is_alnum(spoken_at(s, i + *len)) ? 0 : m + 1;
     }
@@ -195,7 +186,7 @@ static size_t day_month(struct spoken *s, size_t i)
         spoken_en_add(&w, "the");
     spoken_en_int_ordinal(&w, day);
     spoken_en_add(&w, "of");
-    spoken_en_add(&w, months[month - 1]);
+    spoken_en_add(&w, spoken_en_month(month));
     add_year(&w, year);
     return spoken_say(s, i, end, &w);
 }
@@ -223,7 +214,7 @@ size_t spoken_month(struct spoken *s, size_t i)
     d.month = month_at(s, i, &len, &dotted);
     if (!d.month)
         return 0;
-    size_t at = i + len, end = at;
+    size_t at = i + len, end;
     if (spoken_at(s, at) == ' ')
         at++;
     n = spoken_digits(s, at);
@@ -266,7 +257,7 @@ size_t spoken_am_pm(const struct spoken *s, size_t i, bool *pm)
     if ((m | 0x20) != 'm' || spoken_is_alnum(spoken_at(s, i + n + 1)) || spoken_at(s, i + n + 1) == '\'')
         return 0;
     n++;
-    if (n == 3 && spoken_at(s, i + 3) == '.' && !ends_text(s, i + 4))
+    if (n == 3 && spoken_at(s, i + 3) == '.' && !spoken_ends_text(s, i + 4))
         n++;
     return n;
 }

@@ -174,3 +174,12 @@ void spoken_en_code(struct ac_str *w, const char *digits, size_t n)
         spoken_en_digits(w, digits, n);
     }
 }
+
+const char *spoken_en_month(int month)
+{
+    static const char *const months[] = {"January",   "February", "March",    "April",
+                                         "May",       "June",     "July",     "August",
+                                         "September", "October",  "November", "December"};
+
+    return months[month - 1];
+}

@@ -1,12 +1,13 @@
 /*
  * Inside of the normaliser: what its files share.
  *
- *     spoken.c         language of each stretch, the walk over the text, single signs
+ *     spoken.c         language of each stretch, the walk over the text
  *     spoken_scan.c    looking at the text, saying a token
- *     spoken_en.c      numbers in English words        spoken_zh.c   in Chinese characters
- *     spoken_date.c    dates and times                 spoken_phone.c  what is read digit by digit
- *     spoken_number.c  fractions, ranges, money, units (tables: spoken_units.c)
- *     spoken_word.c    abbreviations, acronyms, codes  spoken_web.c  addresses and file names
+ *     spoken_en.c      numbers in English words         spoken_zh.c        in Chinese characters
+ *     spoken_date.c    dates and times                  spoken_phone.c     what is read digit by digit
+ *     spoken_number.c  ranges, money, units             spoken_units.c     their tables
+ *     spoken_sign.c    operators, powers, # and @       spoken_fraction.c  fractions
+ *     spoken_word.c    abbreviations, acronyms, codes   spoken_web.c       addresses and file names
  *
  * A recogniser looks at the characters from i on and, where its construct begins there, says it whole and
  * gives the index behind it; else 0. All are asked in turn, the most particular one first.
@@ -81,6 +82,8 @@ size_t spoken_is_word(const struct spoken *s, size_t i, const char *text);
 bool spoken_in(uint32_t cp, const char *set);
 size_t spoken_digits(const struct spoken *s, size_t i);       /* how many from i on */
 int spoken_value(const struct spoken *s, size_t i, size_t n); /* of at most 9 digits */
+/* Only ASCII marks follow from i on. */
+bool spoken_ends_text(const struct spoken *s, size_t i);
 /* An equals sign stands within 20 characters. */
 bool spoken_equation_near(const struct spoken *s, size_t i);
 /* The number that begins with a digit at i. */
@@ -114,6 +117,7 @@ void spoken_en_int_ordinal(struct ac_str *w, int value);
 void spoken_en_year(struct ac_str *w, int year);
 /* By pairs, as rooms and aeroplanes are named: 305 three oh five, 380 three eighty, 4090 forty ninety. */
 void spoken_en_code(struct ac_str *w, const char *digits, size_t n);
+const char *spoken_en_month(int month); /* 1 … 12 */
 /* The last word in the plural: nineties, quarters. */
 void spoken_en_plural(struct ac_str *w);
 

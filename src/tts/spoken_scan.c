@@ -93,6 +93,13 @@ bool spoken_equation_near(const struct spoken *s, size_t i)
     return false;
 }
 
+bool spoken_ends_text(const struct spoken *s, size_t i)
+{
+    while (i < s->n && !spoken_is_alnum(s->c[i]) && s->c[i] < 0x80)
+        i++;
+    return i >= s->n;
+}
+
 bool spoken_is_one(const struct spoken_number *num)
 {
     return num->n_whole == 1 && num->whole[0] == '1' && !num->n_part;

@@ -100,13 +100,6 @@ static const struct {
     {"Fri.", "Friday", ANYWHERE},
 };
 
-static bool ends_text(const struct spoken *s, size_t i)
-{
-    while (i < s->n && !spoken_is_alnum(s->c[i]) && s->c[i] < 0x80)
-        i++;
-    return i >= s->n;
-}
-
 static bool fits_place(const struct spoken *s, enum where where, size_t i, size_t end)
 {
     uint32_t next = spoken_at(s, spoken_past_blank(s, end));
@@ -144,7 +137,7 @@ static size_t abbreviation(struct spoken *s, size_t i)
             continue;
         if (s->zh && !strcmp(abbreviations[k].said, "number"))
             return spoken_say_text(s, i, spoken_past_blank(s, i + n), "第");
-        return spoken_say_text(s, i, i + n - (stop && ends_text(s, i + n)), abbreviations[k].said);
+        return spoken_say_text(s, i, i + n - (stop && spoken_ends_text(s, i + n)), abbreviations[k].said);
     }
     return 0;
 }
@@ -163,7 +156,7 @@ static size_t dotted_letters(struct spoken *s, size_t i)
     if (n < 2 || spoken_is_alnum(spoken_at(s, at)))
         return 0;
     spoken_spell(&w, letters, n);
-    return spoken_say(s, i, at - ends_text(s, at), &w);
+    return spoken_say(s, i, at - spoken_ends_text(s, at), &w);
 }
 
 /* ---- acronyms ---- */

@@ -82,6 +82,27 @@ static void test_mandarin(void **state)
     engine_close(&e);
 }
 
+/* A number is one word of the sentence, however much is said for it. */
+static void test_numbers(void **state)
+{
+    static const char text[] = "今天￥123.5，电话138 0013 8000。";
+    static const char *const words[] = {"今天", "￥123.5", "电话", "138 0013 8000"};
+    struct speech s = {0};
+    struct engine e;
+
+    (void)state;
+    engine_open(&e, &ac_handler_tts_espeak);
+    assert_int_equal(engine_say(&e, text, &(struct wish){.lang = "zh-CN"}, &s), 0);
+    speech_check(&s, text);
+    assert_int_equal(s.n_words, sizeof words / sizeof *words);
+    for (size_t i = 0; i < s.n_words; i++) {
+        assert_int_equal(s.words[i].text_len, strlen(words[i]));
+        assert_memory_equal(text + s.words[i].text_start, words[i], strlen(words[i]));
+    }
+    speech_free(&s);
+    engine_close(&e);
+}
+
 static void test_mixed(void **state)
 {
     static const char text[] = "我用iPhone和你聊天。";
@@ -420,10 +441,15 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_languages),     cmocka_unit_test(test_mandarin),
-        cmocka_unit_test(test_mixed),         cmocka_unit_test(test_rate_pitch_voice),
-        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_markup),
-        cmocka_unit_test(test_every_phoneme), cmocka_unit_test(test_long_and_interrupted),
+        cmocka_unit_test(test_languages),
+        cmocka_unit_test(test_mandarin),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_rate_pitch_voice),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_markup),
+        cmocka_unit_test(test_every_phoneme),
+        cmocka_unit_test(test_long_and_interrupted),
         cmocka_unit_test(test_threads),
     };
 

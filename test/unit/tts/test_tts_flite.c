@@ -73,23 +73,35 @@ static void test_phones_match_sound(void **state)
     engine_close(&e);
 }
 
+/* The words of a sentence name the bytes of what was written, each once. */
+static void check_words(struct engine *e, const char *text, const char *const *expected, size_t n)
+{
+    struct speech s = {0};
+
+    assert_int_equal(engine_say(e, text, NULL, &s), 0);
+    speech_check(&s, text);
+    assert_int_equal(s.n_words, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(s.words[i].text_len, strlen(expected[i]));
+        assert_memory_equal(text + s.words[i].text_start, expected[i], strlen(expected[i]));
+        if (i == 3) /* the number: three point one four, three dollars fifty */
+            assert_true(s.words[i].end_us - s.words[i].start_us > 500000);
+    }
+    speech_free(&s);
+}
+
 static void test_words(void **state)
 {
-    static const char text[] = "Well, caf\xc3\xa9 number 3.14 opens at ten.";
-    static const char *const expected[] = {"Well", "caf\xc3\xa9", "number", "3.14", "opens", "at", "ten"};
-    struct speech s = {0};
+    static const char *const cafe[] = {"Well", "caf\xc3\xa9", "number", "3.14", "opens", "at", "ten"};
+    static const char *const price[] = {"It", "costs",          "about", "$3.50",
+                                        "on", "March 15, 2024", "says",  "NASA"};
     struct engine e;
 
     (void)state;
     engine_open(&e, &ac_handler_tts_flite);
-    assert_int_equal(engine_say(&e, text, NULL, &s), 0);
-    assert_int_equal(s.n_words, sizeof expected / sizeof *expected);
-    for (size_t i = 0; i < s.n_words; i++) {
-        assert_int_equal(s.words[i].text_len, strlen(expected[i]));
-        assert_memory_equal(text + s.words[i].text_start, expected[i], strlen(expected[i]));
-    }
-    assert_true(s.words[3].end_us - s.words[3].start_us > 500000); /* three point one four */
-    speech_free(&s);
+    check_words(&e, "Well, caf\xc3\xa9 number 3.14 opens at ten.", cafe, sizeof cafe / sizeof *cafe);
+    check_words(&e, "It costs about $3.50 on March 15, 2024, says NASA.", price,
+                sizeof price / sizeof *price);
     engine_close(&e);
 }
 

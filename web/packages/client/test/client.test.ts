@@ -76,6 +76,58 @@ describe("session", () => {
   });
 });
 
+describe("kept conversations", () => {
+  const NAMED = { client: "c".repeat(32), conversation: "a" };
+  const hellos = () => FakeSocket.all.flatMap((s) => s.sent).filter((m) => m.type === "hello").map((m) => m.data.conversation);
+
+  it("names the client and goes on with the one that is on, also after a reconnect", () => {
+    const { client } = connected(NAMED);
+    expect(FakeSocket.last.sent[0].data).toEqual({ language: "en", client: NAMED.client, conversation: "a" });
+    FakeSocket.last.server("conversation", { id: "a", title: "A", messages: [] });
+    client.converse("new");
+    FakeSocket.last.server("conversation", { id: "n", title: "N", messages: [] });
+    FakeSocket.last.drop();
+    client.retryNow();
+    FakeSocket.last.accept();
+    expect([hellos(), client.conversation]).toEqual([["a", "new", "n"], "n"]);
+  });
+
+  it("takes only the one that was wished last", () => {
+    const { client } = connected(NAMED);
+    const got: string[] = [];
+    client.on("conversation", ({ id }) => got.push(id));
+    client.converse("b");
+    for (const id of ["a", "b"]) FakeSocket.last.server("conversation", { id, title: id, messages: [] });
+    client.converse("c");
+    client.converse("new");
+    for (const id of ["c", "n"]) FakeSocket.last.server("conversation", { id, title: id, messages: [] });
+    expect([got, client.conversation]).toEqual([["b", "n"], "n"]);
+  });
+
+  it("without a name keeps and asks nothing", () => {
+    connected({ conversation: "a" });
+    expect(hellos()).toEqual([undefined]);
+  });
+
+  it("remembers a wish of the time without a connection", () => {
+    const { client } = connected(NAMED);
+    FakeSocket.last.drop();
+    expect(client.converse("b")).toBe(false);
+    client.retryNow();
+    FakeSocket.last.accept();
+    expect(hellos()).toEqual(["a", "b"]);
+  });
+
+  it("tells when it is gone, in place of the error", () => {
+    const { client, of } = connected(NAMED);
+    const gone = vi.fn();
+    client.on("conversation_gone", gone);
+    FakeSocket.last.server("error", { code: "not_found", message: "none", retryable: false });
+    FakeSocket.last.server("error", { code: "not_found", message: "no such voice", retryable: false });
+    expect([gone.mock.calls, of("error"), client.conversation]).toEqual([[[{ id: "a", message: "" }]], [{ code: "not_found", message: "no such voice", retryable: false }], ""]);
+  });
+});
+
 describe("pairing of media", () => {
   const bytes = (n: number) => new ArrayBuffer(n);
 
