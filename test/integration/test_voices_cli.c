@@ -85,21 +85,6 @@ static void test_prepare(void **state)
     const char *const words[] = {
         "voices", "--prepare",     "--set", set_url,       "--set", "tts.use=[edge, flite]",
         "--set",  "llm.use=[faq]", "--set", set_knowledge, NULL};
-    const char *const say[] = {"say",
-                               "-o",
-                               video,
-                               "--lang",
-                               "en",
-                               "--size",
-                               "128",
-                               "--set",
-                               set_url,
-                               "--set",
-                               "tts.use=[edge]",
-                               "--set",
-                               "lipsync.use=[phoneme]",
-                               "My name is Lin.",
-                               NULL};
     struct fake_edge *service = fake_edge_start(&(struct fake_edge_config){0});
     char url[160];
 
@@ -117,7 +102,6 @@ static void test_prepare(void **state)
     assert_non_null(
         strstr(ssml, "XiaoxiaoNeural)'><prosody pitch='+0Hz' rate='+0%' volume='+0%'>我叫小林。<"));
     free(ssml);
-    (void)say;
     char *problems = fake_edge_problems(service);
     assert_string_equal(problems, "");
     free(problems);
@@ -154,6 +138,137 @@ static void test_animate_errors(void **state)
            "/nonexistent/a.mp4");
 }
 
+/* Output of a command line, malloc'ed. */
+static char *output_of(const char *command, size_t *len)
+{
+    struct ac_str out = {0};
+    char block[65536];
+    FILE *f = popen(command, "r");
+
+    assert_non_null(f);
+    for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;)
+        ac_str_add_n(&out, block, n);
+    assert_int_equal(pclose(f), 0);
+    *len = out.len;
+    return ac_str_steal(&out);
+}
+
+/* Seconds of the file's picture and sound, which must be there. */
+static double seconds_of(const char *file, const char *stream)
+{
+    char command[200];
+    size_t len;
+
+    snprintf(command, sizeof command,
+             "ffprobe -v error -select_streams %s:0 -show_entries stream=duration -of csv=p=0 %s", stream,
+             file);
+    char *text = output_of(command, &len);
+    double seconds = atof(text);
+    free(text);
+    return seconds;
+}
+
+/* The sound of the video is that of the recording, at its time. */
+static void check_sound(const char *recording)
+{
+    static const char *const format = "ffmpeg -v error -i %s -t 4 -ac 1 -ar 8000 -f s16le -";
+    char command[200];
+    size_t n_in, n_out;
+    double best = 0, at = 0;
+
+    snprintf(command, sizeof command, format, recording);
+    char *in = output_of(command, &n_in);
+    snprintf(command, sizeof command, format, video);
+    char *out = output_of(command, &n_out);
+    const int16_t *a = (const int16_t *)(void *)in, *b = (const int16_t *)(void *)out;
+    for (int lag = -800; lag <= 800; lag++) {
+        double sum = 0;
+        for (int i = 1000; i < 28000; i++)
+            sum += (double)a[i] * b[i + lag];
+        if (sum > best) {
+            best = sum;
+            at = lag;
+        }
+    }
+    if (at < -16 || at > 16)
+        fail_msg("the sound is %.1f ms late", at / 8);
+    free(in);
+    free(out);
+}
+
+static void test_animate(void **state)
+{
+    (void)state;
+    expect((const char *[]){"animate", "test/data/jfk.wav", "-o", video, "--size", "128", NULL}, 0, "",
+           "11.4 s of video");
+    assert_true(seconds_of(video, "v") > 11 && seconds_of(video, "v") < 11.6);
+    assert_true(seconds_of(video, "a") > 11 && seconds_of(video, "a") < 11.6);
+    check_sound("test/data/jfk.wav");
+}
+
+/* Longer than what may wait to be drawn: the recording waits. */
+static void test_animate_long(void **state)
+{
+    char file[96], command[200];
+    size_t len;
+
+    (void)state;
+    snprintf(file, sizeof file, "%s/long.wav", dir);
+    snprintf(command, sizeof command, "ffmpeg -v error -stream_loop 12 -i test/data/jfk.wav -y %s", file);
+    free(output_of(command, &len));
+    expect((const char *[]){"animate", file, "-o", video, "--size", "64", "--fps", "10", NULL}, 0, "",
+           "s of video");
+    assert_true(seconds_of(video, "a") > 143);
+}
+
+/* ---- say ---- */
+
+static void test_say(void **state)
+{
+    static const int faults[] = {FAKE_EDGE_FINE, FAKE_EDGE_BUSY};
+    struct fake_edge *service = fake_edge_start(&(struct fake_edge_config){.faults = faults, .n_faults = 2});
+    const char *const words[] = {"say",
+                                 "-o",
+                                 video,
+                                 "--size",
+                                 "128",
+                                 "--voice",
+                                 "en-GB-SoniaNeural",
+                                 "--set",
+                                 set_url,
+                                 "--set",
+                                 "tts.use=[edge, flite]",
+                                 "Hello there.",
+                                 NULL};
+    const char *const more[] = {"say",
+                                "-o",
+                                video,
+                                "--size",
+                                "128",
+                                "--voice",
+                                "en-GB-SoniaNeural",
+                                "--set",
+                                set_url,
+                                "--set",
+                                "tts.use=[edge, flite]",
+                                "Something else.",
+                                NULL};
+    char url[160];
+
+    (void)state;
+    fake_edge_url(service, url, sizeof url);
+    snprintf(set_url, sizeof set_url, "tts.edge.url=%s", url);
+    expect(words, 0, "", "s of video");
+    assert_true(seconds_of(video, "v") > 3);
+    char *ssml = fake_edge_ssml(service);
+    assert_non_null(strstr(ssml, "(en-GB, SoniaNeural)"));
+    free(ssml);
+    expect(words, 0, "", "s of video"); /* from the cache, though the service is busy now */
+    expect(more, 0, "", "from=edge to=flite");
+    assert_true(seconds_of(video, "v") < 3);
+    fake_edge_stop(service);
+}
+
 static void write_knowledge(void)
 {
     char path[96];
@@ -183,7 +298,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list),           cmocka_unit_test(test_default_is_offline),
         cmocka_unit_test(test_prepare),        cmocka_unit_test(test_prepare_fails),
-        cmocka_unit_test(test_animate_errors),
+        cmocka_unit_test(test_animate_errors), cmocka_unit_test(test_animate),
+        cmocka_unit_test(test_animate_long),   cmocka_unit_test(test_say),
     };
     char command[96];
 
