@@ -105,7 +105,7 @@ static int ask(struct job *j, struct ac_instance *inst, const struct phrase *que
         ac_frame_unref(f);
         for (size_t i = 0; i < n && a.text.p; i++)
             again = again && strcmp(seen[i], a.text.p) != 0;
-        again = again && a.text.len;
+        again = again && a.text.p && a.text.len;
         if (!err && again)
             add_sentences(j, a.text.p);
         seen[n++] = ac_str_steal(&a.text);

@@ -154,7 +154,7 @@ static int start_resolving(struct ac_ws *ws)
     pthread_attr_destroy(&attr);
     if (!bad)
         return 0;
-    ws_unref(ws);
+    atomic_fetch_sub(&ws->refs, 1); /* the resolver's, which does not run */
     return AC_ENOMEM;
 }
 

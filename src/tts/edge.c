@@ -24,7 +24,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define HOST "speech.platform.bing.com/consumer/speech/synthesize/readaloud"
+#define HOST   "speech.platform.bing.com/consumer/speech/synthesize/readaloud"
+
+/* as Edge writes it, odd blank and brand included */
+#define BRANDS "Sec-CH-UA: \" Not;A Brand\";v=\"99\", \"Microsoft Edge\";v=\"143\", \"Chromium\";v=\"143\""
 
 enum {
     MAX_FAILURES = 3,
@@ -268,8 +271,7 @@ static int fetch_list(struct edge_model *m, struct ac_str *json)
     const char *const headers[] = {agent,
                                    cookie,
                                    "Authority: speech.platform.bing.com",
-                                   "Sec-CH-UA: \" Not;A Brand\";v=\"99\", \"Microsoft Edge\";v=\"143\", "
-                                   "\"Chromium\";v=\"143\"",
+                                   BRANDS,
                                    "Sec-CH-UA-Mobile: ?0",
                                    "Accept: */*",
                                    "Accept-Language: en-US,en;q=0.9",

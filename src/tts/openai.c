@@ -6,20 +6,17 @@
  *
  *     tts: {use: [openai, flite, espeak], openai: {base_url: "http://127.0.0.1:8880/v1", model: kokoro}}
  */
-#include "net/breaker.h"
 #include "net/http.h"
-#include "tts/cache.h"
+#include "tts/openai_private.h"
 #include "tts/remote.h"
 #include "tts/sound.h"
 #include "tts/spoken.h"
-#include "tts/text.h"
 #include "tts/voices.h"
 
 #include "base/cancel.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -28,24 +25,12 @@ enum {
     MAX_FAILURES = 3,
     LEFT_ALONE_MS = 15000,
     MAX_ERROR = 16384,
-    MAX_LIST = 1 << 20,
-    MAX_VOICE = 64,
-    LIST_MS = 3000,
     LONGEST_WAIT_S = 2, /* that a service may ask for before the sentence is tried again: somebody waits */
 };
-static const char PREFIX[] = "openai:"; /* of voice ids, so that nobody else's is taken for one */
-
 enum { FORMAT_PCM, FORMAT_WAV, FORMAT_MP3 };
 static const char *const formats[] = {"pcm", "wav", "mp3", NULL};
 
-struct config {
-    char *base_url, *model, *voice, *voices, *instructions, *extra_body, *api_key_env, *api_key_file, *proxy,
-        *ca_file, *cache_dir;
-    int response_format, pcm_rate_hz, connect_timeout_ms, first_timeout_ms, stall_timeout_ms, timeout_s,
-        retries, cache_mb;
-};
-
-#define S struct config
+#define S struct openai_tts_config
 static const struct ac_option options[] = {
     AC_OPTION_STRING(S, base_url, "base_url", "", 0,
                      "Address of the service, up to and with /v1; without one the engine is off."),
@@ -84,25 +69,16 @@ static const struct ac_option options[] = {
 };
 #undef S
 
-struct model {
-    const struct config *cfg;
-    char *url, *list_url;
-    char *authorization; /* header, NULL = no key; never logged */
-    json_t *extra;       /* NULL = none */
-    struct ac_tts_cache *cache;
-    struct ac_breaker breaker;
-};
-
 struct instance {
     struct ac_env *env;
-    struct model *model;
+    struct openai_tts_model *model;
 };
 
 /* One sentence on its way. */
 struct take {
     struct instance *i;
     struct ac_cancel *cancel;
-    char voice[MAX_VOICE];
+    char voice[OPENAI_MAX_VOICE];
     const struct ac_str *text;
     double speed;
     struct ac_tts_remote out;
@@ -113,7 +89,7 @@ struct take {
 
 /* ---- life ---- */
 
-static int read_extra(struct model *m, struct ac_env *env)
+static int read_extra(struct openai_tts_model *m, struct ac_env *env)
 {
     json_error_t why;
 
@@ -128,8 +104,8 @@ static int read_extra(struct model *m, struct ac_env *env)
 
 static int model_open(void *model, const void *cfg, struct ac_env *env)
 {
-    struct model *m = model;
-    const struct config *c = cfg;
+    struct openai_tts_model *m = model;
+    const struct openai_tts_config *c = cfg;
     size_t len = strlen(c->base_url);
     char *key;
 
@@ -159,7 +135,7 @@ static int model_open(void *model, const void *cfg, struct ac_env *env)
 
 static void model_close(void *model)
 {
-    struct model *m = model;
+    struct openai_tts_model *m = model;
 
     ac_tts_cache_close(m->cache);
     ac_breaker_destroy(&m->breaker);
@@ -176,46 +152,11 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
     return 0;
 }
 
-/* ---- voices ---- */
-
-/* The voice that `voices` has for the key ("zh", "zh-TW", "zh/male"); false when it has none. */
-static bool find_voice(const char *voices, const char *key, size_t n, char out[MAX_VOICE])
-{
-    for (const char *p = voices; *p;) {
-        p += strspn(p, " ,;\t\n");
-        size_t len = strcspn(p, " ,;\t\n"), name = strcspn(p, "=");
-        if (name == n && name < len && strncasecmp(p, key, n) == 0 && len - name - 1 < MAX_VOICE) {
-            memcpy(out, p + name + 1, len - name - 1);
-            out[len - name - 1] = '\0';
-            return true;
-        }
-        p += len;
-    }
-    return false;
-}
-
-static void choose_voice(struct take *t, const struct ac_text *in, const struct ac_tts_text *clean)
-{
-    const struct config *c = t->i->model->cfg;
-    const char *lang = ac_tts_remote_language(in->lang, clean);
-    size_t n = strlen(lang), primary = strcspn(lang, "-");
-    char key[64];
-
-    for (size_t len = n; len > 0; len = len > primary ? primary : 0) {
-        snprintf(key, sizeof key, "%.*s/%s", (int)len, lang, in->gender);
-        if (in->gender[0] && find_voice(c->voices, key, strlen(key), t->voice))
-            return;
-        if (find_voice(c->voices, lang, len, t->voice))
-            return;
-    }
-    snprintf(t->voice, sizeof t->voice, "%s", c->voice);
-}
-
 /* ---- one request ---- */
 
 static char *make_body(const struct take *t)
 {
-    const struct config *c = t->i->model->cfg;
+    const struct openai_tts_config *c = t->i->model->cfg;
     json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "model", c->model, "input", t->text->p, "voice", t->voice,
                           "response_format", formats[c->response_format]);
 
@@ -250,7 +191,7 @@ static int on_bytes(void *arg, long status, int64_t total, const char *data, siz
 
 static void begin(struct take *t, struct ac_sink *sink, const struct ac_frame *in)
 {
-    const struct config *c = t->i->model->cfg;
+    const struct openai_tts_config *c = t->i->model->cfg;
 
     ac_tts_remote_init(&t->out, sink, in, t->cancel);
     t->sound =
@@ -284,7 +225,7 @@ static void error_text(const char *body, size_t len, char *out, size_t size)
 
 static int refused(struct take *t, const struct ac_http_answer *a)
 {
-    const struct config *c = t->i->model->cfg;
+    const struct openai_tts_config *c = t->i->model->cfg;
     char said[120] = "";
 
     error_text(a->body.p ? a->body.p : "", a->body.len, said, sizeof said);
@@ -349,8 +290,8 @@ static enum ac_breaker_result health(int err, const struct ac_http_answer *a, co
 /* Sends the request once; *again: it may go well when repeated, after so many milliseconds. */
 static int ask(struct take *t, const char *body, bool *again, int *after_s)
 {
-    const struct model *m = t->i->model;
-    const struct config *c = m->cfg;
+    const struct openai_tts_model *m = t->i->model;
+    const struct openai_tts_config *c = m->cfg;
     const char *const headers[] = {"Content-Type: application/json", m->authorization, NULL};
     struct ac_http_answer a;
     struct ac_http_request r = {.url = m->url,
@@ -408,7 +349,7 @@ static int speak(struct take *t, struct ac_sink *sink, const struct ac_frame *in
 
 static void make_key(struct ac_str *key, const struct take *t)
 {
-    const struct config *c = t->i->model->cfg;
+    const struct openai_tts_config *c = t->i->model->cfg;
 
     ac_str_addf(key, "openai\n%s\n%s\n%s\n%s %d %.3f\n%s\n%s\n", t->i->model->url, c->model, t->voice,
                 formats[c->response_format], c->pcm_rate_hz, t->speed, c->instructions, c->extra_body);
@@ -457,9 +398,9 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
     if (!in)
         return 0; /* a sentence is complete when it comes */
     const char *voice = in->text.voice;
-    if (*voice && strncmp(voice, PREFIX, sizeof PREFIX - 1) != 0)
+    if (*voice && strncmp(voice, OPENAI_VOICE_PREFIX, sizeof OPENAI_VOICE_PREFIX - 1) != 0)
         return ac_env_fail(i->env, AC_ENOTSUP, "openai has no voice '%s': its voices begin with %s", voice,
-                           PREFIX);
+                           OPENAI_VOICE_PREFIX);
     int err = ac_tts_clean(&clean, in->text.text, strlen(in->text.text));
     if (!err) /* few of these models read numbers and dates well */
         err = ac_tts_spoken(&text, &clean, in->text.lang);
@@ -467,89 +408,15 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
         ac_env_fail(i->env, err, "%s", ac_err_text(err));
     } else {
         if (*voice)
-            snprintf(t.voice, sizeof t.voice, "%s", voice + sizeof PREFIX - 1);
+            snprintf(t.voice, sizeof t.voice, "%s", voice + sizeof OPENAI_VOICE_PREFIX - 1);
         else
-            choose_voice(&t, &in->text, &clean);
+            openai_tts_choose_voice(i->model->cfg, &in->text, &clean, t.voice);
         t.speed = (double)ac_tts_factor(in->text.rate);
         err = say(&t, out, in);
     }
     ac_tts_text_free(&clean);
     ac_tts_text_free(&text);
     return err;
-}
-
-/* ---- the list of voices ---- */
-
-struct giving {
-    ac_item_fn *fn;
-    void *arg;
-};
-
-static void give_voice(struct giving *g, const char *name, const char *lang, const char *detail)
-{
-    char *id = ac_asprintf("%s%s", PREFIX, name);
-
-    if (strlen(id) < MAX_VOICE)
-        g->fn(g->arg,
-              &(struct ac_item){.id = id, .name = name, .lang = lang, .gender = "", .detail = detail});
-    free(id);
-}
-
-/* Some servers tell: {"voices": ["name", {"id": …, "name": …, "language": …}]}. */
-static bool give_served(const struct model *m, struct giving *g)
-{
-    const char *const headers[] = {m->authorization, NULL};
-    struct ac_http_answer a;
-    bool any = false;
-    json_t *v;
-    size_t i;
-
-    int err = ac_http_run(&(struct ac_http_request){.url = m->list_url,
-                                                    .headers = headers,
-                                                    .connect_ms = m->cfg->connect_timeout_ms,
-                                                    .total_ms = LIST_MS,
-                                                    .max_bytes = MAX_LIST,
-                                                    .proxy = m->cfg->proxy,
-                                                    .ca_file = m->cfg->ca_file},
-                          &a, NULL);
-    json_t *root = !err && a.status == 200 ? json_loadb(a.body.p ? a.body.p : "", a.body.len, 0, NULL) : NULL;
-    json_array_foreach(json_is_array(root) ? root : json_object_get(root, "voices"), i, v)
-    {
-        const char *name = json_string_value(v), *lang = json_string_value(json_object_get(v, "language"));
-        if (!name)
-            name = json_string_value(json_object_get(v, "id"));
-        if (!name)
-            name = json_string_value(json_object_get(v, "name"));
-        if (name)
-            give_voice(g, name, lang ? lang : "", "told by the service");
-        any = any || name;
-    }
-    json_decref(root);
-    ac_http_answer_free(&a);
-    return any;
-}
-
-static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg)
-{
-    const struct config *c = cfg;
-    struct giving g = {fn, arg};
-
-    (void)env;
-    if (give_served(model, &g))
-        return 0;
-    give_voice(&g, c->voice, "", "from the configuration");
-    for (const char *p = c->voices; *p;) {
-        p += strspn(p, " ,;\t\n");
-        size_t len = strcspn(p, " ,;\t\n"), name = strcspn(p, "=");
-        if (name < len) {
-            char *voice = ac_strndup(p + name + 1, len - name - 1), *lang = ac_strndup(p, strcspn(p, "/="));
-            give_voice(&g, voice, lang, "from the configuration");
-            free(voice);
-            free(lang);
-        }
-        p += len;
-    }
-    return 0;
 }
 
 const struct ac_handler_info ac_handler_tts_openai = {
@@ -559,13 +426,13 @@ const struct ac_handler_info ac_handler_tts_openai = {
     .in = AC_FRAME_TEXT,
     .out = AC_FRAME_SPEECH,
     .flags = AC_HANDLER_WAITS | AC_HANDLER_NEEDS_CONFIG,
-    .cfg_size = sizeof(struct config),
-    .model_size = sizeof(struct model),
+    .cfg_size = sizeof(struct openai_tts_config),
+    .model_size = sizeof(struct openai_tts_model),
     .inst_size = sizeof(struct instance),
     .options = options,
     .model_open = model_open,
     .model_close = model_close,
     .open = open_instance,
     .process = process,
-    .list = list,
+    .list = openai_tts_list,
 };

@@ -1,6 +1,7 @@
 /*
  * What speech services send: messages of the read-aloud service (first byte even: text, or binary where the
- * second bit is set) and sound of any form (first byte odd), which gives the same samples whole and cut.
+ * second bit is set) and sound of any form (first byte odd), which, but for MP3, gives the same samples whole
+ * and cut.
  */
 #include "fuzz.h"
 
@@ -41,7 +42,8 @@ static int note_pcm(void *arg, const int16_t *pcm, size_t n, int rate_hz)
     return 0;
 }
 
-static int decode(const char *data, size_t size, size_t piece, bool mp3, struct ac_str *pcm)
+/* *exact: the samples do not depend on how it is cut; libmpg123 looks for its first frame in what it has. */
+static int decode(const char *data, size_t size, size_t piece, bool mp3, struct ac_str *pcm, bool *exact)
 {
     struct ac_tts_sound s = {.pcm_rate_hz = 24000, .expect_mp3 = mp3};
     int err = 0;
@@ -51,6 +53,7 @@ static int decode(const char *data, size_t size, size_t piece, bool mp3, struct 
     if (!err)
         err = ac_tts_sound_finish(&s);
     fuzz_check(err == 0 || (err == AC_EPROTO && s.what));
+    *exact = s.kind != AC_TTS_SOUND_MP3;
     ac_tts_sound_free(&s);
     return err;
 }
@@ -65,9 +68,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct ac_str whole = {0}, cut = {0};
-    int err = decode(rest, size - 1, size, data[0] & 2, &whole);
-    fuzz_check(decode(rest, size - 1, 1, data[0] & 2, &cut) == err);
-    fuzz_check(err || (whole.len == cut.len && (!whole.len || memcmp(whole.p, cut.p, whole.len) == 0)));
+    bool exact;
+    int err = decode(rest, size - 1, size, data[0] & 2, &whole, &exact);
+    int cut_err = decode(rest, size - 1, 1, data[0] & 2, &cut, &exact);
+    fuzz_check(!exact || cut_err == err);
+    fuzz_check(!exact || err ||
+               (whole.len == cut.len && (!whole.len || memcmp(whole.p, cut.p, whole.len) == 0)));
     ac_str_free(&whole);
     ac_str_free(&cut);
     return 0;
