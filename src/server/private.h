@@ -71,7 +71,7 @@ struct request {
     bool head;
     char path[512];
     char if_none_match[512], range[128], if_range[64], accept_encoding[256];
-    int method; /* LWSHUMETH_… */
+    int method;          /* LWSHUMETH_… */
     struct job *job;     /* somebody works on the answer */
     struct job *draft;   /* a job that waits for the request's body */
     struct ac_str given; /* the body so far */

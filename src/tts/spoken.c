@@ -26,6 +26,7 @@ static bool is_chinese_mark(uint32_t cp)
 /* What the letters of a text are. */
 struct letters {
     size_t han, words, latin, other; /* words: Latin ones */
+    size_t upper, lower;
     bool kana;
 };
 
@@ -38,6 +39,8 @@ static struct letters count_letters(const struct spoken *s)
         uint32_t cp = s->c[i];
         enum ac_script script = spoken_is_han(cp) ? AC_SCRIPT_HAN : ac_tts_script(cp);
         l.han += script == AC_SCRIPT_HAN;
+        l.upper += spoken_is_upper(cp);
+        l.lower += spoken_is_lower(cp);
         l.kana = l.kana || script == AC_SCRIPT_KANA;
         l.latin += script == AC_SCRIPT_LATIN;
         l.words += script == AC_SCRIPT_LATIN && !in_word;
@@ -222,6 +225,8 @@ static void say_all(struct spoken *s, const uint32_t *raw, const char *lang)
 {
     struct letters l = count_letters(s);
     enum lang base = base_lang(&l, lang);
+
+    s->shouted = l.upper > 12 && l.upper > 2 * (l.lower + l.han);
 
     for (size_t i = 0; i < s->n;) {
         size_t end = i;

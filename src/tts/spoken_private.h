@@ -25,9 +25,10 @@ struct spoken {
     const struct ac_tts_span *map;
     size_t n;
     struct ac_tts_text *out;
-    bool zh;     /* the language here */
-    bool joint;  /* a token was said right before */
-    bool number; /* … and it was a number */
+    bool zh;      /* the language here */
+    bool shouted; /* most of it is in capitals: none of them is an acronym for that */
+    bool joint;   /* a token was said right before */
+    bool number;  /* … and it was a number */
 };
 
 /* "1,234.50": digits without the marks, not terminated. */

@@ -11,9 +11,11 @@ bool spoken_is_han(uint32_t cp)
 
 size_t spoken_is(const struct spoken *s, size_t i, const char *text)
 {
-    const char *end = text + strlen(text);
     size_t n = 0;
 
+    if ((unsigned char)*text < 0x80 && (unsigned char)*text != spoken_at(s, i))
+        return 0; /* most words end here */
+    const char *end = text + strlen(text);
     while (text < end)
         if (ac_utf8_next(&text, end) != spoken_at(s, i + n++))
             return 0;
@@ -159,7 +161,7 @@ size_t spoken_any(const struct spoken *s, size_t i, const char *list)
     for (const char *w; (w = next_listed(&list, &n));) {
         const char *end = w + n;
         size_t k = 0;
-        bool same = true;
+        bool same = (unsigned char)*w >= 0x80 || (unsigned char)*w == spoken_at(s, i);
         while (same && w < end)
             same = ac_utf8_next(&w, end) == spoken_at(s, i + k++);
         if (same)

@@ -194,7 +194,8 @@ const struct spoken_money *spoken_money_at(const struct spoken *s, size_t i, boo
 {
     for (size_t k = 0; k < sizeof moneys / sizeof *moneys; k++) {
         const char *sign = moneys[k].sign;
-        bool code = spoken_is_upper((unsigned char)sign[strlen(sign) - 1]);
+        bool code = spoken_is_upper((unsigned char)sign[0]) && spoken_is_upper((unsigned char)sign[1]) &&
+                    spoken_is_upper((unsigned char)sign[2]);
         size_t n = code && !before ? spoken_is_word(s, i, sign) : spoken_is(s, i, sign);
         if (!n || (spoken_is_letter(spoken_at(s, i)) && i && spoken_is_letter(spoken_at(s, i - 1))))
             continue;

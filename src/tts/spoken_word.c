@@ -223,18 +223,6 @@ void spoken_acronym(struct ac_str *w, const char *letters, size_t n)
     ac_str_add_n(w, letters, n);
 }
 
-/* Most words of the sentence are in capitals: none of them is an acronym for that. */
-static bool is_shouted(const struct spoken *s)
-{
-    size_t upper = 0, lower = 0;
-
-    for (size_t i = 0; i < s->n; i++) {
-        upper += spoken_is_upper(s->c[i]);
-        lower += spoken_is_lower(s->c[i]) || spoken_is_han(s->c[i]);
-    }
-    return upper > 12 && upper > 2 * lower;
-}
-
 static size_t copy(const struct spoken *s, size_t i, size_t n, char *letters)
 {
     for (size_t k = 0; k < n; k++)
@@ -268,7 +256,7 @@ static size_t acronym(struct spoken *s, size_t i, size_t n)
         return spoken_say(s, i, i + n + 1, &w);
     }
     bool plural = n == caps + 1 && spoken_at(s, i + caps) == 's';
-    if (caps < 2 || !(caps == n || plural) || !is_spelled(letters, caps) || is_shouted(s))
+    if (caps < 2 || !(caps == n || plural) || !is_spelled(letters, caps) || s->shouted)
         return 0;
     spoken_spell(&w, letters, caps);
     if (plural)

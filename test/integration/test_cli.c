@@ -468,17 +468,22 @@ static void test_doctor(void **state)
     struct run r;
 
     (void)state;
-    r = run_with((const char *[]){"doctor", "--set", "server.port=0", NULL}, "", 0);
+    r = run_with(
+        (const char *[]){"doctor", "--set", "server.port=0", "--set", "history.path=kept/h.db", NULL}, "", 0);
     expect(&r, 0, "Everything that is needed is there.", NULL);
+    expect(&r, 0, "will be made at kept/h.db", NULL);
+    expect_no_file("kept");
     expect(&r, 0, "tts.flite", NULL);
     expect(&r, 0, "voices in", NULL); /* one line for the many of espeak */
     assert_null(strstr(r.out, "espeak:de+f2"));
     expect(&r, 0, "onnxruntime        1.", NULL);
     expect(&r, 0, "vad.silero         used", NULL);
     run_free(&r);
-    r = run_with(
-        (const char *[]){"doctor", "--json", "--set=video.width=128", "--set=video.height=128", NULL}, "", 0);
-    expect(&r, 0, NULL, NULL);
+    write_file("rubbish.db", "no database", 11);
+    r = run_with((const char *[]){"doctor", "--json", "--set=video.width=128", "--set=video.height=128",
+                                  "--set=history.path=rubbish.db", NULL},
+                 "", 0);
+    expect(&r, 0, "conversations will not be kept: ", NULL); /* all else works */
     json_t *root = json_loads(r.out, 0, &error);
     assert_non_null(root);
     assert_true(json_is_true(json_object_get(root, "ok")));

@@ -515,6 +515,8 @@ static void test_killed(void **state)
                                 "--set", "history.store=sqlite",
                                 "--set", path_set,
                                 "--set", "llm.use=faq",
+                                "--set", "video.width=128",
+                                "--set", "video.height=128",
                                 NULL};
     struct program p;
     struct ws_client c;
@@ -545,6 +547,7 @@ static void test_killed(void **state)
     hello(&c, p.port, id);
     ws_text(&c, "{\"type\":\"text\",\"text\":\"Hello\"}");
     expect(&c, "turn_done", 0);
+    expect(&c, "listen", 0); /* what was being loaded is there: it can end well */
     ws_close(&c);
     j = ask(p.port, "GET", path, AS_ANNA, 200);
     messages = json_object_get(j, "messages");
