@@ -156,12 +156,17 @@ static struct ac_acoustic_out answer_at(const struct instance *i, int64_t t_us)
 }
 
 /*
- * How much the lips touch, by the network's two opinions: the share of the contact and the viseme. Each alone
- * falls short of 1 in a short closure; a pose must not show lips that nearly touch.
+ * How much the lips touch when the network takes it for so likely: a pose must not show lips that nearly
+ * touch. Each is half closed where the share of wrong and of missed closures is least (docs/lipsync.md).
  */
-static float contact(float share, float viseme)
+static float press_of(const struct ac_acoustic_out *o)
 {
-    return smooth((fmaxf(share, viseme) - 0.3f) / 0.35f);
+    return smooth((o->mouth.press - 0.35f) / 0.35f);
+}
+
+static float bite_of(const struct ac_acoustic_out *o)
+{
+    return smooth((o->mouth.bite - 0.22f) / 0.35f);
 }
 
 /* The strongest contacts around t_us, so that none falls between two poses; each belongs to one pose. */
@@ -170,8 +175,8 @@ static void contacts(const struct instance *i, const struct ac_acoustic_out *at,
 {
     int64_t reach = half_us < PEAK_US ? half_us : PEAK_US;
 
-    *press = contact(at->mouth.press, at->viseme[AC_VIS_PP]);
-    *bite = contact(at->mouth.bite, at->viseme[AC_VIS_FF]);
+    *press = press_of(at);
+    *bite = bite_of(at);
     for (int64_t k = 0; k < RING && k < i->n_answers; k++) {
         int64_t number = i->n_answers - 1 - k;
         const struct ac_acoustic_out *o = &i->answers[number % RING];
@@ -179,8 +184,8 @@ static void contacts(const struct instance *i, const struct ac_acoustic_out *at,
             break;
         if (answer_us(number) > t_us + reach)
             continue;
-        *press = fmaxf(*press, contact(o->mouth.press, o->viseme[AC_VIS_PP]));
-        *bite = fmaxf(*bite, contact(o->mouth.bite, o->viseme[AC_VIS_FF]));
+        *press = fmaxf(*press, press_of(o));
+        *bite = fmaxf(*bite, bite_of(o));
     }
 }
 
