@@ -68,9 +68,9 @@ struct render {
     int64_t begin_us;         /* of cur, on the turn's media clock */
     struct ac_word *words;    /* of cur, so far */
     size_t n_words;
-    struct ac_str pcm;        /* int16_t at AC_FMP4_AUDIO_RATE, not yet encoded */
-    int64_t pcm_in;           /* samples of cur so far */
-    struct ac_pose *poses;    /* of cur, not yet drawn: [pose_at, n_poses) */
+    struct ac_str pcm;     /* int16_t at AC_FMP4_AUDIO_RATE, not yet encoded */
+    int64_t pcm_in;        /* samples of cur so far */
+    struct ac_pose *poses; /* of cur, not yet drawn: [pose_at, n_poses) */
     size_t n_poses, cap_poses, pose_at;
     size_t relax; /* of cur's last frames: the face is neutral again, for the idle picture that follows */
     struct ac_frame *picture;
