@@ -428,6 +428,7 @@ static int examine(const struct ac_config *cfg, bool json)
     look_at_port(&d, cfg);
     look_at_history(&d, cfg);
     look_at_engines(&d, cfg, models);
+    ac_doctor_answers(&d, cfg, models);
     look_at_voices(&d, cfg, models, json);
     if (d.problems == 0)
         measure(&d, cfg, models);
@@ -458,9 +459,10 @@ int ac_cli_doctor(int argc, char **argv)
     const struct ac_cli_spec spec = {
         .command = "doctor",
         .usage = "[--json] [-c FILE] [--set KEY=VALUE]…",
-        .help = "Shows what is installed, which engine each stage will use, the avatars and voices, and how "
-                "fast this\n"
-                "machine is. Each problem comes with its remedy; the exit status is 1 when something needed "
+        .help = "Shows what is installed, which engine each stage will use, whether a language model that is "
+                "configured\n"
+                "answers (a short question is put to it), the avatars and voices, and how fast this machine "
+                "is. Each problem comes with its remedy; the exit status is 1 when something needed "
                 "is missing.",
         .options = options,
         .n_options = sizeof options / sizeof *options,

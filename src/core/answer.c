@@ -279,6 +279,7 @@ static void answer_task(void *arg)
     question_unref(a->worked);
     a->worked = q;
     use_prefs(a, &q->prefs);
+    snprintf(split.lang, sizeof split.lang, "%s", q->prefs.lang);
     if (atomic_exchange(&a->untold, false))
         memset(a->told, 0, sizeof a->told);
     struct text_sink out = {.sink = {push_text}, .a = a, .q = q, .splitter = ac_splitter_new(&split)};

@@ -437,6 +437,7 @@ static int say_verbatim(struct ac_session *s, const char *text)
     const struct ac_session_config *sc = ac_config_session(s->hub->cfg);
     struct ac_splitter_config cfg = {.first_words = sc->first_clause_words,
                                      .first_cjk = sc->first_clause_cjk};
+    snprintf(cfg.lang, sizeof cfg.lang, "%s", s->choices.prefs.lang);
     struct ac_splitter *sp = ac_splitter_new(&cfg);
     struct ac_sentence sentence;
     uint32_t seq = 0;

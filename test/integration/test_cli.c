@@ -3,6 +3,7 @@
  * a folder of its own, and its exit status, output and messages are looked at.
  */
 #include "base/str.h"
+#include "fake/fake_openai.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -502,6 +503,29 @@ static void test_doctor(void **state)
 
 /* A program that was installed finds the data beside it, wherever PREFIX is: bin/avatar-chat,
  * share/avatar-chat. */
+/* A language model is asked, and what it says instead of an answer is told. */
+static void test_doctor_answers(void **state)
+{
+    static const struct fake_openai_reply reply = {.text = "Yes."};
+    struct fake_openai *model =
+        fake_openai_start(&(struct fake_openai_config){.replies = &reply, .n = 1, .key = "right"});
+    char url[128];
+
+    (void)state;
+    snprintf(url, sizeof url, "llm.openai.base_url=%s", fake_openai_url(model));
+    for (int good = 0; good < 2; good++) {
+        setenv("OPENAI_API_KEY", good ? "right" : "wrong", 1);
+        struct run r =
+            run_with((const char *[]){"doctor", "--set", "server.port=0", "--set", "llm.use=openai", "--set",
+                                      url, "--set", "llm.openai.model=m", NULL},
+                     "", 0);
+        expect(&r, good ? 0 : 1, good ? "begins to answer after" : "refuses the key", NULL);
+        run_free(&r);
+    }
+    unsetenv("OPENAI_API_KEY");
+    fake_openai_stop(model);
+}
+
 static void test_installed(void **state)
 {
     char bin[256], cmd[600], own[128];
@@ -549,13 +573,13 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_usage),       cmocka_unit_test(test_configuration),
-        cmocka_unit_test(test_port_in_use), cmocka_unit_test(test_bad_texts),
-        cmocka_unit_test(test_long_text),   cmocka_unit_test(test_bad_choices),
-        cmocka_unit_test(test_unwritable),  cmocka_unit_test(test_say),
-        cmocka_unit_test(test_ssml),        cmocka_unit_test(test_keeps_old_file),
-        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_doctor),
-        cmocka_unit_test(test_installed),
+        cmocka_unit_test(test_usage),          cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_port_in_use),    cmocka_unit_test(test_bad_texts),
+        cmocka_unit_test(test_long_text),      cmocka_unit_test(test_bad_choices),
+        cmocka_unit_test(test_unwritable),     cmocka_unit_test(test_say),
+        cmocka_unit_test(test_ssml),           cmocka_unit_test(test_keeps_old_file),
+        cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_doctor),
+        cmocka_unit_test(test_doctor_answers), cmocka_unit_test(test_installed),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
