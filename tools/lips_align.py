@@ -43,7 +43,7 @@ def align(sound, words, known):
             ["pocketsphinx_batch", "-ctl", f"{folder}/ctl", "-cepdir", "/", "-cepext", ".wav", "-adcin", "yes", "-adchdr",
              "44", "-hmm", MODEL + "en-us", "-dict", f"{folder}/d", "-fsg", f"{folder}/fsg", "-hypseg", f"{folder}/seg",
              "-beam", "1e-200", "-wbeam", "1e-150", "-pbeam", "1e-200", "-maxhmmpf", "-1", "-cmn", "batch",
-             "-remove_noise", "no", "-remove_silence", "no", "-logfn", "/tmp/lips/ps.log"], check=True)
+             "-remove_noise", "no", "-remove_silence", "no", "-logfn", "/dev/null"], check=True)
         with open(f"{folder}/seg") as f:
             part = f.read().split()
     # NAME S score T score A score L score, then: start frame, acoustic score, lm score, word …, end frame

@@ -161,12 +161,12 @@ static struct ac_acoustic_out answer_at(const struct instance *i, int64_t t_us)
  */
 static float press_of(const struct ac_acoustic_out *o)
 {
-    return smooth((o->mouth.press - 0.35f) / 0.35f);
+    return smooth((o->mouth.press - 0.38f) / 0.35f);
 }
 
 static float bite_of(const struct ac_acoustic_out *o)
 {
-    return smooth((o->mouth.bite - 0.22f) / 0.35f);
+    return smooth((o->mouth.bite - 0.25f) / 0.35f);
 }
 
 /* The strongest contacts around t_us, so that none falls between two poses; each belongs to one pose. */
