@@ -11,20 +11,18 @@
  * Prints JSON, in milliseconds.
  */
 #include "base/clock.h"
-#include "base/log.h"
 #include "fake/fake_openai.h"
 #include "integration/ws_client.h"
-#include "server/server.h"
+#include "live_server.h"
 
 #include "cli/bench_stats.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAIT_MS = 20000, PAUSE_MS = 300, GRACE_MS = 5000 };
+enum { WAIT_MS = 20000, PAUSE_MS = 300 };
 
 static const struct {
     const char *lang, *question, *answer;
@@ -47,12 +45,6 @@ static void on_sent(void *arg, size_t piece)
 
     if (piece < sizeof t->sent_us / sizeof *t->sent_us)
         atomic_store(&t->sent_us[piece], ac_now_us());
-}
-
-static void *run_server(void *arg)
-{
-    ac_server_run(arg);
-    return NULL;
 }
 
 static bool round_of(int port, size_t talk, struct times *t, struct ac_samples *token,
@@ -115,35 +107,20 @@ static int run(size_t talk, int rounds, int word_ms)
                                             .sent = on_sent,
                                             .sent_arg = &t};
     struct fake_openai *model = fake_openai_start(&(struct fake_openai_config){.replies = &reply, .n = 1});
-    char url[128], reason[256] = "";
+    char url[128];
     const char *sets[] = {"llm.use=openai",     url,
                           "history.store=none", "server.port=0",
                           "log.level=warn",     "llm.openai.model=test"};
-    struct ac_config *cfg;
-    struct ac_str errors = {0};
-    struct ac_hub *hub;
-    struct ac_server *server;
-    pthread_t thread;
+    struct live_server live;
 
     snprintf(url, sizeof url, "llm.openai.base_url=%s", fake_openai_url(model));
-    if (ac_config_load(&cfg, NULL, sets, sizeof sets / sizeof *sets, &errors)) {
-        fprintf(stderr, "bench_llm: %s\n", errors.p);
-        return 1;
+    int result = live_server_start(&live, sets, sizeof sets / sizeof *sets);
+    if (!result) {
+        result = measure(live.port, talk, rounds, &t);
+        if (result)
+            fprintf(stderr, "bench_llm: an answer did not come within %d s\n", WAIT_MS / 1000);
+        live_server_stop(&live);
     }
-    ac_log_setup(AC_LOG_WARN, AC_LOG_LOGFMT, 2);
-    if (ac_hub_new(&hub, cfg) || ac_server_start(&server, hub, NULL, reason)) {
-        fprintf(stderr, "bench_llm: %s\n", reason);
-        return 1;
-    }
-    pthread_create(&thread, NULL, run_server, server);
-    int result = measure(ac_server_port(server), talk, rounds, &t);
-    if (result)
-        fprintf(stderr, "bench_llm: an answer did not come within %d s\n", WAIT_MS / 1000);
-    ac_server_stop(server);
-    pthread_join(thread, NULL);
-    ac_server_free(server);
-    ac_hub_free(hub, GRACE_MS);
-    ac_config_free(cfg);
     fake_openai_stop(model);
     return result;
 }

@@ -162,7 +162,11 @@ export class AvatarPlayer extends Emitter<PlayerEvents> {
   sentence(sentence: Sentence): void {
     if (sentence.turn <= this.dropUpTo) return;
     if (!this.isCurrent(sentence.turn)) this.begin(sentence.turn);
-    this.turn!.sentences.push(sentence);
+    /* A voice over the network tells its words while it speaks: the sentence comes again with more of them. */
+    const { sentences } = this.turn!;
+    const at = sentences.findIndex((s) => s.seq === sentence.seq);
+    if (at < 0) sentences.push(sentence);
+    else sentences[at] = sentence;
   }
 
   /** No more chunks will come in this turn: it ends when all has been played. */

@@ -331,6 +331,26 @@ describe("sound and reports", () => {
     expect(of("playback")).toEqual([{ turn: 1, heardMs: expect.closeTo(700, 0) }]);
   });
 
+  it("takes words that come while the sentence is spoken, though the next one is known already", () => {
+    const { player, talk, push, tick, of } = setup();
+    const word = (t: number, s: number) => ({ t, d: 300, s, n: 3 });
+    const first: Sentence = { turn: 1, seq: 0, text: "one two", start_ms: 0, duration_ms: 1000, words: [word(0, 0)] };
+    player.sentence(first);
+    push(1, 0, { duration_ms: 2000 });
+    player.sentence({ turn: 1, seq: 1, text: "six ten", start_ms: 1000, duration_ms: 1000, words: [word(0, 0)] });
+    player.sentence({ ...first, words: [word(0, 0), word(300, 4)] });
+    talk.paint();
+    for (const time of [1.1, 1.5, 2.1]) {
+      talk.time = time;
+      tick();
+    }
+    expect(of("subtitle").map((s) => s as { text: string; word: number }).map(({ text, word }) => [text, word])).toEqual([
+      ["one two", 0],
+      ["one two", 1],
+      ["six ten", 0],
+    ]);
+  });
+
   it("tells the idle phase for the next question", () => {
     const { player, idle, talk, push } = setup();
     idle.duration = 4;
