@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/registry.h"
+#include "core/store.h"
 #include "infer/infer.h"
 
 #include <jansson.h>
@@ -134,6 +135,29 @@ static void look_at_port(struct ac_doctor *d, const struct ac_config *cfg)
             "end the program that listens there (perhaps avatar-chat itself), or choose another with --port",
             "%s:%s cannot be taken", s->host, port);
     freeaddrinfo(list);
+}
+
+/* Past conversations: without them all else works. */
+static void look_at_history(struct ac_doctor *d, const struct ac_config *cfg)
+{
+    const struct ac_history_config *h = ac_config_history(cfg);
+    size_t conversations, messages;
+    char reason[AC_STORE_REASON];
+
+    if (h->store == AC_STORE_NONE) {
+        ac_doctor_add(d, "server", "history", AC_DOCTOR_OK, NULL, "not kept (history.store is none)");
+        return;
+    }
+    int err = ac_store_examine(h, &conversations, &messages, reason);
+    if (!err)
+        ac_doctor_add(d, "server", "history", AC_DOCTOR_OK, NULL, "%zu conversations, %zu messages in %s",
+                      conversations, messages, h->path);
+    else if (err == AC_ENOENT)
+        ac_doctor_add(d, "server", "history", AC_DOCTOR_OK, NULL, "will be made at %s", h->path);
+    else
+        ac_doctor_add(d, "server", "history", AC_DOCTOR_NOTE,
+                      "mend it, name another file in history.path, or set history.store to none",
+                      "conversations will not be kept: %s", reason);
 }
 
 /* ---- engines ---- */
@@ -402,6 +426,7 @@ static int examine(const struct ac_config *cfg, bool json)
     look_at_data(&d, cfg);
     look_at_page(&d, cfg);
     look_at_port(&d, cfg);
+    look_at_history(&d, cfg);
     look_at_engines(&d, cfg, models);
     look_at_voices(&d, cfg, models, json);
     if (d.problems == 0)

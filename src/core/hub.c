@@ -1,7 +1,8 @@
 /*
  * What all sessions share: worker pool, model cache, configuration, the root of the cancel tree, counters.
  *
- * Shutdown order: cancel every turn → wait for the sessions that the transport has closed → models → pool.
+ * Shutdown order: cancel every turn → wait for the sessions that the transport has closed, and for what they
+ * leave to the store → pool → store, models.
  */
 #include "core/session_private.h"
 
@@ -123,6 +124,7 @@ int ac_hub_new(struct ac_hub **out, const struct ac_config *cfg)
     hub->keeper = ac_strand_new(hub->pool, "keeper", true);
     if (model_idle_us(hub))
         ac_strand_post(hub->keeper, ac_now_us() + model_idle_us(hub) / 4, 0, close_idle_models, hub);
+    hub_history_open(hub);
     pthread_mutex_init(&hub->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -145,17 +147,21 @@ void ac_hub_free(struct ac_hub *hub, int grace_ms)
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&hub->lock);
-    while (hub->sessions && pthread_cond_timedwait(&hub->idle, &hub->lock, &until) != ETIMEDOUT)
+    while ((hub->sessions || hub->history_tasks) &&
+           pthread_cond_timedwait(&hub->idle, &hub->lock, &until) != ETIMEDOUT)
         ;
-    size_t left = hub->sessions;
+    size_t left = hub->sessions + hub->history_tasks;
     pthread_mutex_unlock(&hub->lock);
     ac_strand_free(hub->probe, NULL, NULL);
     ac_strand_free(hub->keeper, NULL, NULL);
+    if (hub->history)
+        ac_strand_free(hub->history, NULL, NULL);
     if (left || ac_pool_free(hub->pool, grace_ms)) {
         /* an engine that ignores its cancel token still runs in there: its memory must outlive it */
-        ac_log_warn("hub", "left_running", AC_I("sessions", left));
+        ac_log_warn("hub", "left_running", AC_I("parts", left));
         return;
     }
+    ac_store_close(hub->store);
     ac_models_free(hub->models);
     hub_listen_free(hub);
     free_names(hub->avatars);

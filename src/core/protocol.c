@@ -66,6 +66,28 @@ static int get_number(const struct ac_client_message *m, const char *name, doubl
     return 0;
 }
 
+/* Whose conversations, and which one. */
+static int parse_conversation(struct ac_client_message *m, char *why)
+{
+    struct ac_client_choices *c = &m->choices;
+    int err = get_string(m, "client", &c->client, why);
+
+    if (!err)
+        err = get_string(m, "conversation", &c->conversation, why);
+    if (err)
+        return err;
+    if (c->client && !ac_client_id_valid(c->client)) {
+        snprintf(why, WHY, "`client` must be 16 to 64 of A-Z a-z 0-9 _ -");
+        return AC_EINVAL;
+    }
+    if (c->conversation && strcmp(c->conversation, "new") != 0 &&
+        !ac_conversation_id_valid(c->conversation)) {
+        snprintf(why, WHY, "`conversation` must be \"new\" or the id of one (32 hex digits)");
+        return AC_EINVAL;
+    }
+    return 0;
+}
+
 static int parse_choices(struct ac_client_message *m, char *why)
 {
     struct ac_client_choices *c = &m->choices;
@@ -84,6 +106,8 @@ static int parse_choices(struct ac_client_message *m, char *why)
         err = get_number(m, "pitch", 0.5, 2, &c->pitch, why);
     if (!err)
         err = get_number(m, "threshold", 0.01, 0.99, &c->threshold, why);
+    if (!err)
+        err = parse_conversation(m, why);
     if (err || !delivery)
         return err;
     if (!strcmp(delivery, "stream"))
@@ -326,6 +350,19 @@ json_t *ac_sentence_data(uint32_t turn, uint32_t seq, const char *text, const st
     return json_pack("{s:i, s:i, s:s, s:I, s:I, s:o}", "turn", (int)turn, "seq", (int)seq, "text", text,
                      "start_ms", (json_int_t)(start_us / 1000), "duration_ms",
                      (json_int_t)(duration_us / 1000), "words", list);
+}
+
+json_t *ac_messages_data(const struct ac_stored_conversation *c)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < c->n_messages; i++) {
+        const struct ac_stored_message *m = &c->messages[i];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:b}", "role", m->role, "text", m->text,
+                                              "turn", (json_int_t)m->turn, "at_ms", (json_int_t)m->at_ms,
+                                              "interrupted", m->interrupted));
+    }
+    return list;
 }
 
 json_t *ac_fragment_data(const struct ac_fragment *f)

@@ -7,6 +7,7 @@
 
 #include "core/listener.h"
 #include "core/speaker.h"
+#include "core/store.h"
 
 #include <jansson.h>
 
@@ -28,6 +29,7 @@ enum ac_client_type {
  */
 struct ac_client_choices {
     const char *language, *avatar, *voice;
+    const char *client, *conversation; /* names that are well-formed; conversation: an id or "new" */
     enum ac_delivery delivery;
     double rate, pitch;
     double threshold; /* listen.threshold of this session; 0 = not given */
@@ -61,6 +63,8 @@ json_t *ac_error_data(int err, const char *message, uint32_t turn);
 /* Data of `sentence` with word times in UTF-16 units. */
 json_t *ac_sentence_data(uint32_t turn, uint32_t seq, const char *text, const struct ac_word *words, size_t n,
                          int64_t start_us, int64_t duration_us);
+/* The `messages` of a conversation. */
+json_t *ac_messages_data(const struct ac_stored_conversation *c);
 /* Data of `video_chunk_meta`. */
 json_t *ac_fragment_data(const struct ac_fragment *f);
 

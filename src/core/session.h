@@ -15,6 +15,7 @@
 #include "core/config.h"
 #include "core/models.h"
 #include "core/speaker.h"
+#include "core/store.h"
 
 struct ac_session;
 
@@ -59,6 +60,10 @@ struct ac_pool *ac_hub_pool(struct ac_hub *hub);
 struct ac_models *ac_hub_models(struct ac_hub *hub);
 const struct ac_config *ac_hub_config(struct ac_hub *hub);
 struct ac_session_stats ac_hub_stats(struct ac_hub *hub);
+/* The store of conversations, the hub's; NULL: they are not kept. */
+struct ac_store *ac_hub_store(struct ac_hub *hub);
+/* Why the configured store could not be opened; "" = it could, or none is configured. */
+const char *ac_hub_store_reason(struct ac_hub *hub);
 
 /*
  * Opens a session and sends `session_ready`. id is copied. Where max_sessions are open (detached ones make

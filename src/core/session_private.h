@@ -1,6 +1,6 @@
 /*
- * Inside of a session, shared by hub.c and hub_listen.c (what sessions share), session.c (life, messages,
- * choices), session_turn.c (turns) and session_listen.c (the microphone).
+ * Inside of a session, shared by hub.c, hub_listen.c and hub_history.c (what sessions share), session.c
+ * (life, messages, choices), session_turn.c (turns) and session_listen.c (the microphone).
  *
  * Who may touch what: "strand" members only on the session's strand; "out_lock" members under out_lock, which
  * is held over every call of the port as well. The sinks of answer and speaker run on their own strands: they
@@ -59,6 +59,10 @@ struct ac_hub {
     bool probing;                  /* lock */
     struct avatar_name *avatars;   /* lock: the configured one first; NULL = not known yet */
     struct listen_waiter *waiters; /* lock */
+    struct ac_store *store;        /* NULL: conversations are not kept */
+    char store_reason[AC_STORE_REASON];
+    struct ac_strand *history; /* writes and reads the store; NULL without one */
+    size_t history_tasks;      /* lock: posted there and not yet done */
 };
 
 /*
@@ -220,6 +224,12 @@ void session_forget_summary(struct ac_session *s);
 void hub_avatar_name(struct ac_hub *hub, const char *id, char name[NAME_SIZE]);
 /* Somebody has come: language model and voices are loaded in the background, where they are not there yet. */
 void hub_warm_up(struct ac_hub *hub);
+
+/* ---- hub_history.c ---- */
+/* Opens the configured store. At the start. */
+void hub_history_open(struct ac_hub *hub);
+/* Posts to the strand that may wait for the store, in order; there is one. Any thread. */
+void hub_history_post(struct ac_hub *hub, ac_task_fn *fn, void *arg);
 
 /* ---- hub_listen.c ---- */
 /* Data of `listen`: as far as it is known; `waiter`, if any, is sent it when it is. */

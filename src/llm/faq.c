@@ -9,19 +9,16 @@
  * can be asked instead. Files may be changed while it runs: they are looked at on a question, at most once in
  * check_ms.
  *
- * Threads: the model (index, files) is shared and locked; an instance only counts its answers.
+ * Threads: the model (knowledge_base.h) is shared and locked; an instance only counts its answers.
  */
 #include "avatarchat/handler.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "llm/faq_files.h"
-#include "llm/faq_index.h"
+#include "llm/knowledge_base.h"
 #include "llm/terms.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,15 +30,7 @@ struct faq_cfg {
 };
 
 struct faq_model {
-    pthread_mutex_t lock;
-    bool has_lock;
-    const char *log_name;
-    char *dirs[2];
-    size_t n_dirs;
-    /* under the lock */
-    struct ac_faq_index *index;
-    uint64_t print;     /* of the files that were looked at last */
-    int64_t checked_us; /* when */
+    struct ac_knowledge_base *base;
 };
 
 struct faq {
@@ -67,84 +56,18 @@ static const struct ac_option options[] = {
 
 /* ---- model ---- */
 
-static int add_dir(struct faq_model *m, const char *path, struct ac_env *env)
-{
-    char *dir = ac_env_path(env, path);
-    if (!dir)
-        return ac_env_fail(env, AC_ENOENT,
-                           "no knowledge folder '%s': create it or set llm.faq.path to where it is", path);
-    m->dirs[m->n_dirs++] = dir;
-    return 0;
-}
-
-/* Reads the files anew. Keeps the index there is where they give none. Under the lock. */
-static int load(struct faq_model *m, const char **reason)
-{
-    struct ac_knowledge k = {0};
-    struct ac_faq_index *index;
-    size_t files = ac_faq_files_load(m->dirs, m->n_dirs, m->log_name, &k), entries = k.n;
-    if (!entries) {
-        *reason = "no knowledge file there can be used";
-        return AC_EMODEL;
-    }
-    int err = ac_faq_index_new(&index, &k, reason);
-    if (err)
-        return err;
-    ac_faq_index_free(m->index);
-    m->index = index;
-    ac_log_info(m->log_name, "knowledge read", AC_I("files", files), AC_I("entries", entries));
-    return 0;
-}
-
 static int model_open(void *model, const void *config, struct ac_env *env)
 {
     struct faq_model *m = model;
     const struct faq_cfg *cfg = config;
-    const char *reason = "";
-    pthread_mutex_init(&m->lock, NULL);
-    m->has_lock = true;
-    m->log_name = env->log_name ? env->log_name : "llm.faq";
-    int err = add_dir(m, cfg->path && *cfg->path ? cfg->path : "knowledge", env);
-    if (!err && cfg->extra_path && *cfg->extra_path)
-        err = add_dir(m, cfg->extra_path, env);
-    if (err)
-        return err;
-    m->print = ac_faq_files_print(m->dirs, m->n_dirs);
-    m->checked_us = ac_now_us();
-    err = load(m, &reason);
-    if (err)
-        return ac_env_fail(
-            env, err,
-            "cannot use the knowledge in '%s': %s (see the log; the format is in docs/knowledge.md)",
-            m->dirs[0], reason);
-    return 0;
+    struct ac_knowledge_base_options o = {cfg->path, cfg->extra_path, "llm.faq.path"};
+
+    return ac_knowledge_base_open(&m->base, &o, env);
 }
 
 static void model_close(void *model)
 {
-    struct faq_model *m = model;
-    ac_faq_index_free(m->index);
-    for (size_t i = 0; i < m->n_dirs; i++)
-        free(m->dirs[i]);
-    if (m->has_lock)
-        pthread_mutex_destroy(&m->lock);
-}
-
-/* Under the lock. */
-static void reload_if_changed(struct faq_model *m, int check_ms)
-{
-    int64_t now = ac_now_us();
-    if (now - m->checked_us < (int64_t)check_ms * 1000)
-        return;
-    m->checked_us = now;
-    uint64_t print = ac_faq_files_print(m->dirs, m->n_dirs);
-    if (print == m->print)
-        return;
-    const char *reason = "";
-    m->print = print;
-    if (load(m, &reason))
-        ac_log_warn(m->log_name, "changed knowledge not used, the old stays", AC_S("folder", m->dirs[0]),
-                    AC_S("reason", reason));
+    ac_knowledge_base_close(((struct faq_model *)model)->base);
 }
 
 /* ---- finding the answer ---- */
@@ -175,9 +98,9 @@ static const char *answer_lang(const char *question, const char *session)
 }
 
 /* Looks in the language, then in all. Under the lock. */
-static int find(struct faq *f, const char *question, const char *lang, struct ac_faq_hit *hit, bool *foreign)
+static int find(struct faq *f, struct ac_faq_index *x, const char *question, const char *lang,
+                struct ac_faq_hit *hit, bool *foreign)
 {
-    struct ac_faq_index *x = f->model->index;
     *foreign = false;
     int err = ac_faq_index_find(x, question, lang, hit);
     if (err || (hit->entry && hit->score >= f->cfg->min_score))
@@ -221,9 +144,9 @@ static void add_topics(const struct ac_knowledge *k, const char *lang, unsigned 
 }
 
 /* What is said when nothing fits: the entry "## *" of the language, else of English, else this. */
-static void add_unknown(struct faq *f, const char *lang, struct ac_str *out, char *out_lang)
+static void add_unknown(struct faq *f, const struct ac_knowledge *k, const char *lang, struct ac_str *out,
+                        char *out_lang)
 {
-    const struct ac_knowledge *k = ac_faq_index_knowledge(f->model->index);
     const char *text = NULL, *langs[] = {*lang ? lang : "en", "en"};
     const char *own = strncmp(lang, "zh", 2) ? "en" : "zh-CN";
     for (size_t l = 0; l < 2 && !text; l++)
@@ -254,13 +177,12 @@ static int answer(struct faq *f, const struct ac_chat *chat, struct ac_str *out,
     if (!question)
         return ac_env_fail(f->env, AC_EINVAL, "the conversation holds no question of the user");
     const char *lang = answer_lang(question, chat->lang);
-    pthread_mutex_lock(&f->model->lock);
-    reload_if_changed(f->model, f->cfg->check_ms);
-    int err = find(f, question, lang, &hit, &foreign);
+    struct ac_faq_index *x = ac_knowledge_base_lock(f->model->base, f->cfg->check_ms);
+    int err = find(f, x, question, lang, &hit, &foreign);
     bool known = !err && hit.entry && hit.score >= f->cfg->min_score;
-    if (!err && !known && before && ac_faq_index_weight(f->model->index, question) == 0) {
+    if (!err && !known && before && ac_faq_index_weight(x, question) == 0) {
         char *both = ac_asprintf("%.2000s %.200s", before, question);
-        err = find(f, both, lang, &hit, &foreign);
+        err = find(f, x, both, lang, &hit, &foreign);
         known = !err && hit.entry && hit.score >= f->cfg->min_score;
         free(both);
     }
@@ -271,9 +193,9 @@ static int answer(struct faq *f, const struct ac_chat *chat, struct ac_str *out,
         ac_str_add(out, hit.entry->answers[f->asked % hit.entry->n_answers]);
         snprintf(out_lang, 16, "%s", foreign ? "" : hit.entry->lang);
     } else if (!err) {
-        add_unknown(f, lang, out, out_lang);
+        add_unknown(f, ac_faq_index_knowledge(x), lang, out, out_lang);
     }
-    pthread_mutex_unlock(&f->model->lock);
+    ac_knowledge_base_unlock(f->model->base);
     ac_log_debug(f->env->log_name, "answered", AC_B("known", known), AC_F("score", err ? 0 : hit.score));
     f->asked++;
     return err ? ac_env_fail(f->env, err,
@@ -349,9 +271,8 @@ static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn
 {
     struct faq_model *m = model;
     (void)env;
-    pthread_mutex_lock(&m->lock);
-    reload_if_changed(m, ((const struct faq_cfg *)cfg)->check_ms);
-    const struct ac_knowledge *k = ac_faq_index_knowledge(m->index);
+    const struct ac_knowledge *k = ac_faq_index_knowledge(
+        ac_knowledge_base_lock(m->base, ((const struct faq_cfg *)cfg)->check_ms));
     for (size_t i = 0; i < k->n; i++) {
         const struct ac_entry *e = k->entries[i];
         struct ac_item item = {
@@ -359,7 +280,7 @@ static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn
         if (e->topic)
             fn(arg, &item);
     }
-    pthread_mutex_unlock(&m->lock);
+    ac_knowledge_base_unlock(m->base);
     return 0;
 }
 

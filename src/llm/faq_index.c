@@ -408,8 +408,24 @@ static size_t want(const struct vocabulary *v, const struct ac_term_list *list, 
     return list->n;
 }
 
+/* The best hits so far, the best first. */
+struct best {
+    struct ac_faq_hit *hits;
+    size_t n, max;
+};
+
+static void keep(struct best *b, const struct ac_entry *entry, double score)
+{
+    if (score <= 0 || (b->n == b->max && score <= b->hits[b->n - 1].score))
+        return;
+    size_t i = b->n < b->max ? b->n++ : b->n - 1;
+    for (; i > 0 && score > b->hits[i - 1].score; i--)
+        b->hits[i] = b->hits[i - 1];
+    b->hits[i] = (struct ac_faq_hit){entry, score};
+}
+
 static int find_in(struct ac_faq_index *x, const struct vocabulary *v, const struct ac_term_list *list,
-                   struct ac_faq_hit *hit)
+                   struct best *best)
 {
     struct wanted w[MAX_QUERY_TERMS];
     struct ac_str match = {0};
@@ -425,9 +441,8 @@ static int find_in(struct ac_faq_index *x, const struct vocabulary *v, const str
         size_t entry = (size_t)sqlite3_column_int64(x->find, 0) - 1;
         if (ac_entry_is_unknown(x->knowledge.entries[entry]))
             continue;
-        double score = rate(x, entry, w, n) * (1 - 0.001 * place++); /* BM25 decides between equals */
-        if (score > hit->score)
-            *hit = (struct ac_faq_hit){x->knowledge.entries[entry], score};
+        keep(best, x->knowledge.entries[entry],
+             rate(x, entry, w, n) * (1 - 0.001 * place++)); /* BM25 decides between equals */
     }
     sqlite3_reset(x->find);
     sqlite3_clear_bindings(x->find);
@@ -449,16 +464,28 @@ static bool is_cjk_lang(const char *lang)
 
 int ac_faq_index_find(struct ac_faq_index *x, const char *question, const char *lang, struct ac_faq_hit *hit)
 {
-    struct ac_term_list list;
+    size_t n;
     *hit = (struct ac_faq_hit){0};
+    return ac_faq_index_find_all(x, question, lang, hit, 1, &n);
+}
+
+int ac_faq_index_find_all(struct ac_faq_index *x, const char *question, const char *lang,
+                          struct ac_faq_hit *hits, size_t max, size_t *n)
+{
+    struct best best = {.hits = hits, .max = max};
+    struct ac_term_list list;
+    *n = 0;
+    if (!max)
+        return 0;
     int err = ac_terms_split(x->terms, question, MAX_QUERY_TERMS, &list);
     for (size_t i = 0; i < x->n_vocs && !err; i++) {
         const char *own = x->vocs[i].lang;
         bool fits = !strcmp(lang, "*") || (*lang ? same_lang(lang, own) : !is_cjk_lang(own));
         if (fits)
-            err = find_in(x, &x->vocs[i], &list, hit);
+            err = find_in(x, &x->vocs[i], &list, &best);
     }
     ac_term_list_free(&list);
+    *n = err ? 0 : best.n;
     return err;
 }
 

@@ -30,6 +30,9 @@ void ac_faq_index_free(struct ac_faq_index *index); /* NULL is fine */
  */
 int ac_faq_index_find(struct ac_faq_index *index, const char *question, const char *lang,
                       struct ac_faq_hit *hit);
+/* The same for the best entries, at most max, the best first; *n = how many. */
+int ac_faq_index_find_all(struct ac_faq_index *index, const char *question, const char *lang,
+                          struct ac_faq_hit *hits, size_t max, size_t *n);
 /* How many words with a meaning of their own the question has (stop words and the like not counted). */
 size_t ac_faq_index_weight(struct ac_faq_index *index, const char *question);
 const struct ac_knowledge *ac_faq_index_knowledge(const struct ac_faq_index *index);

@@ -269,6 +269,11 @@ static void wait_a_little(struct ac_http_call *c)
     struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 
     pthread_cond_timedwait(&c->changed, &c->lock, &until);
+    if (!c->request->idle || c->arrived.len)
+        return;
+    pthread_mutex_unlock(&c->lock);
+    c->request->idle(c->request->arg);
+    pthread_mutex_lock(&c->lock);
 }
 
 /* Hands over what arrived; the lock is free meanwhile. block: an empty buffer to exchange. */

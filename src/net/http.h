@@ -47,6 +47,7 @@ struct ac_http_request {
      * the thread of ac_http_run.
      */
     int (*take)(void *arg, long status, int64_t total, const char *data, size_t n);
+    void (*idle)(void *arg); /* called about every 10 ms while nothing comes, on the same thread; NULL = none */
     void *arg;
 };
 

@@ -125,7 +125,8 @@ static int untrusted(struct ac_http_call *c, const char *host)
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return ac_http_fail(c, AC_EIO,
                             "the certificate of %s is not valid yet: is this machine's clock wrong?", host);
-    case X509_V_OK: /* a true one, but libcurl compares the name itself */
+    case X509_V_OK:              /* a true one, but libcurl compares the name itself, */
+    case X509_V_ERR_UNSPECIFIED: /* before it notes the result */
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return ac_http_fail(

@@ -1,35 +1,16 @@
 /*
- * REST (docs/protocol.md). What may take time or wait for a model (lists, pictures) is a job on the pool: the
- * loop thread posts it and sends the answer when it finds it finished.
+ * REST (docs/protocol.md) but for conversations, which are in api_conversations.c. What may take time or wait
+ * for a model (lists, pictures) is a job (api_jobs.c).
  */
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "core/registry.h"
 #include "server/private.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOB_TIMEOUT_S = 60, MAX_TOPICS = 12, REASON_BYTES = 256 };
-
-struct job {
-    struct job *next; /* loop */
-    atomic_bool finished;
-    struct ac_server *server;
-    struct lws *wsi; /* loop: valid while pss is set */
-    struct pss *pss; /* loop: NULL when nobody waits any more */
-    void (*work)(struct job *job);
-    char avatar[65], lang[16];
-    int size;
-    /* results */
-    int err;
-    char reason[REASON_BYTES];
-    char *json;
-    struct ac_content content; /* a picture: bytes are the idle cache's */
-    bool idle;
-};
+enum { MAX_TOPICS = 12 };
 
 /* ---- what jobs do ---- */
 
@@ -77,16 +58,6 @@ static void add_topic(void *arg, const struct ac_item *item)
         json_array_append_new(t->list, json_string(item->id));
 }
 
-static void finish_list(struct job *job, json_t *list)
-{
-    job->json = json_dumps(list, JSON_COMPACT);
-    json_decref(list);
-    if (!job->json) {
-        job->err = AC_EINTERNAL;
-        snprintf(job->reason, sizeof job->reason, "the list could not be written as JSON");
-    }
-}
-
 static void list_voices(struct job *job)
 {
     struct voices v = {.list = json_array()};
@@ -97,21 +68,21 @@ static void list_voices(struct job *job)
         v.engine = engines[i]->name;
         ac_models_list_engine(ac_hub_models(hub), engines[i], add_voice, &v);
     }
-    finish_list(job, v.list);
+    api_job_json(job, v.list, JSON_COMPACT);
 }
 
 static void list_avatars(struct job *job)
 {
     json_t *list = json_array();
     ac_models_list(ac_hub_models(job->server->hub), AC_STAGE_AVATAR, add_avatar, list);
-    finish_list(job, list);
+    api_job_json(job, list, JSON_COMPACT);
 }
 
 static void list_topics(struct job *job)
 {
     struct topics t = {.list = json_array(), .lang = job->lang};
     ac_models_list(ac_hub_models(job->server->hub), AC_STAGE_LLM, add_topic, &t);
-    finish_list(job, t.list);
+    api_job_json(job, t.list, JSON_COMPACT);
 }
 
 static void finish_picture(struct job *job, const char *type, const char *data, size_t len)
@@ -139,109 +110,21 @@ static void make_idle(struct job *job)
     finish_picture(job, "video/mp4", data, len);
 }
 
-/* ---- life of a job ---- */
-
-static void job_free(struct job *job)
-{
-    free(job->json);
-    free(job);
-}
-
-static void job_task(void *arg)
-{
-    struct job *job = arg;
-    struct ac_server *s = job->server;
-    job->work(job);
-    atomic_store(&job->finished, true);
-    server_wake(s); /* the job may be gone by now, the server waits for its strands */
-}
-
-void api_forget(struct job *job)
-{
-    job->pss = NULL;
-}
-
-static int post_job(struct ac_server *s, struct lws *wsi, struct pss *pss, struct ac_strand *strand,
-                    struct job *job)
-{
-    job->server = s;
-    if (s->n_jobs >= MAX_JOBS || ac_strand_post(strand, 0, 0, job_task, job)) {
-        job_free(job);
-        return http_send_problem(wsi, pss, 503, NULL, "too many requests are being worked on");
-    }
-    job->next = s->jobs;
-    s->jobs = job;
-    s->n_jobs++;
-    job->wsi = wsi;
-    job->pss = pss;
-    pss->req->job = job;
-    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, JOB_TIMEOUT_S);
-    return 0;
-}
-
-static int http_status(int err)
-{
-    switch (err) {
-    case AC_ENOENT:
-        return 404;
-    case AC_EINVAL:
-        return 400;
-    case AC_EMODEL:
-    case AC_EBUSY:
-    case AC_EFULL:
-    case AC_ENOMEM:
-        return 503;
-    default:
-        return 500;
-    }
-}
-
-static int answer(struct job *job)
-{
-    struct lws *wsi = job->wsi;
-    struct pss *pss = job->pss;
-    char ms[16];
-    pss->req->job = NULL;
-    if (job->err) {
-        const char *why = *job->reason ? job->reason : ac_err_text(job->err);
-        ac_log_warn("server", "request_failed", AC_S("path", pss->req->path),
-                    AC_S("error", ac_err_name(job->err)), AC_S("reason", why));
-        return http_send_problem(wsi, pss, http_status(job->err), NULL, "%s", why);
-    }
-    if (job->json) {
-        char *json = job->json;
-        job->json = NULL;
-        return http_send_text(wsi, pss, "application/json", json);
-    }
-    snprintf(ms, sizeof ms, "%d", AC_IDLE_PERIOD_US / 1000);
-    return http_send_content(wsi, pss, &job->content, job->idle ? "x-idle-ms:" : NULL, ms, NULL);
-}
-
-void api_finish_jobs(struct ac_server *s)
-{
-    for (struct job **at = &s->jobs, *job; (job = *at);) {
-        if (!atomic_load(&job->finished)) {
-            at = &job->next;
-            continue;
-        }
-        *at = job->next;
-        s->n_jobs--;
-        if (job->pss && answer(job))
-            lws_set_timeout(job->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
-        job_free(job);
-    }
-}
-
-void api_drop_jobs(struct ac_server *s)
-{
-    while (s->jobs) {
-        struct job *next = s->jobs->next;
-        job_free(s->jobs);
-        s->jobs = next;
-    }
-}
-
 /* ---- routes ---- */
+
+/* How conversations are kept. */
+static json_t *history_status(struct ac_server *s)
+{
+    struct ac_store *store = ac_hub_store(s->hub);
+    bool none = ac_config_history(ac_hub_config(s->hub))->store == AC_STORE_NONE;
+    struct ac_store_state state = {0};
+    if (store)
+        ac_store_state(store, &state);
+    const char *reason = store ? state.reason : ac_hub_store_reason(s->hub);
+    return json_pack("{s:s, s:b, s:s, s:I}", "store", none ? "none" : "sqlite", "ok",
+                     none || (store && !state.err), "reason", reason, "conversations",
+                     (json_int_t)state.conversations);
+}
 
 static int get_status(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
@@ -259,10 +142,11 @@ static int get_status(struct ac_server *s, struct lws *wsi, struct pss *pss)
         else
             json_decref(names);
     }
-    json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "status", "ok", "version", AC_VERSION,
-                          "uptime_s", (json_int_t)((ac_now_us() - s->start_us) / 1000000), "sessions",
-                          (json_int_t)st.sessions, "talking", (json_int_t)st.talking, "turns",
-                          (json_int_t)st.turns, "rss_bytes", (json_int_t)ac_rss_bytes(), "engines", engines);
+    json_t *j =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "status", "ok", "version", AC_VERSION,
+                  "uptime_s", (json_int_t)((ac_now_us() - s->start_us) / 1000000), "sessions",
+                  (json_int_t)st.sessions, "talking", (json_int_t)st.talking, "turns", (json_int_t)st.turns,
+                  "rss_bytes", (json_int_t)ac_rss_bytes(), "engines", engines, "history", history_status(s));
     char *text = json_dumps(j, JSON_COMPACT);
     json_decref(j);
     if (!text)
@@ -277,7 +161,7 @@ static int get_list(struct ac_server *s, struct lws *wsi, struct pss *pss, void 
     const char *lang = lws_get_urlarg_by_name(wsi, "lang=", job->lang, sizeof job->lang);
     if (lang && lang != job->lang)
         memmove(job->lang, lang, strlen(lang) + 1);
-    return post_job(s, wsi, pss, s->lists, job);
+    return api_post_job(s, wsi, pss, s->lists, job);
 }
 
 /* Pictures are kept for every size asked for, so only a few sizes are to be had. */
@@ -301,10 +185,10 @@ static int get_picture(struct ac_server *s, struct lws *wsi, struct pss *pss, vo
     job->size = size && *size ? atoi(size) : default_size;
     lws_strnncpy(job->avatar, id, strcspn(id, "/"), sizeof job->avatar);
     if (!size_offered(s, job->size)) {
-        free(job);
+        api_free_job(job);
         return http_send_problem(wsi, pss, 400, NULL, "size is one of 256, 360, 512, 720, 1080");
     }
-    return post_job(s, wsi, pss, s->pictures, job);
+    return api_post_job(s, wsi, pss, s->pictures, job);
 }
 
 enum route { NONE, STATUS, AVATARS, VOICES, TOPICS, POSTER, IDLE };
@@ -334,13 +218,16 @@ static enum route find_route(const char *path)
     return !strcmp(p + n, "/poster.jpg") ? POSTER : !strcmp(p + n, "/idle.mp4") ? IDLE : NONE;
 }
 
-bool api_knows(const char *path)
+const char *api_methods(const char *path)
 {
-    return find_route(path) != NONE;
+    const char *methods = api_conversation_methods(path);
+    return methods ? methods : find_route(path) != NONE ? "GET, HEAD" : NULL;
 }
 
 int api_request(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
+    if (api_conversation_methods(pss->req->path))
+        return api_conversation_request(s, wsi, pss);
     switch (find_route(pss->req->path)) {
     case STATUS:
         return get_status(s, wsi, pss);

@@ -61,7 +61,7 @@ static int finish(struct lws *wsi, struct pss *pss)
 static int head_send(struct head *h, struct pss *pss, int status, const char *body, size_t len)
 {
     struct request *r = pss->req;
-    if (status != 304 && lws_add_http_header_content_length(h->wsi, len, &h->p, h->end))
+    if (status != 304 && status != 204 && lws_add_http_header_content_length(h->wsi, len, &h->p, h->end))
         h->failed = true;
     if (h->failed || lws_finalize_write_http_header(h->wsi, h->buf + LWS_PRE, &h->p, h->end))
         return -1;
@@ -72,6 +72,24 @@ static int head_send(struct head *h, struct pss *pss, int status, const char *bo
     lws_set_timeout(h->wsi, PENDING_TIMEOUT_HTTP_CONTENT, SEND_TIMEOUT_S);
     lws_callback_on_writable(h->wsi);
     return 0;
+}
+
+int http_body(struct lws *wsi, struct pss *pss, const char *bytes, size_t len)
+{
+    struct request *r = pss->req;
+    if (!r || !r->draft)
+        return 0; /* of a request that was answered without it */
+    ac_str_add_n(&r->given, bytes, len);
+    if (r->given.len <= MAX_BODY_BYTES)
+        return 0;
+    api_free_job(r->draft);
+    r->draft = NULL;
+    return http_send_problem(wsi, pss, 413, NULL, "the body is longer than %d bytes", MAX_BODY_BYTES);
+}
+
+int http_body_complete(struct ac_server *s, struct lws *wsi, struct pss *pss)
+{
+    return pss->req && pss->req->draft ? api_conversation_body(s, wsi, pss) : 0;
 }
 
 int http_writable(struct lws *wsi, struct pss *pss)
@@ -103,6 +121,8 @@ void http_closed(struct pss *pss)
     pss->req = NULL;
     if (r->job)
         api_forget(r->job);
+    api_free_job(r->draft);
+    ac_str_free(&r->given);
     free(r->owned);
     free(r);
 }
@@ -139,6 +159,24 @@ int http_send_text(struct lws *wsi, struct pss *pss, const char *type, char *own
     return head_send(&h, pss, 200, owned_text, strlen(owned_text));
 }
 
+int http_send_file(struct lws *wsi, struct pss *pss, const char *type, const char *disposition,
+                   char *owned_text)
+{
+    struct head h;
+    pss->req->owned = owned_text;
+    head_begin(&h, wsi, 200, type);
+    head_add(&h, "cache-control:", "no-store");
+    head_add(&h, "content-disposition:", disposition);
+    return head_send(&h, pss, 200, owned_text, strlen(owned_text));
+}
+
+int http_send_nothing(struct lws *wsi, struct pss *pss)
+{
+    struct head h;
+    head_begin(&h, wsi, 204, NULL);
+    return head_send(&h, pss, 204, NULL, 0);
+}
+
 static const char *status_title(int status)
 {
     switch (status) {
@@ -150,6 +188,10 @@ static const char *status_title(int status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 411:
+        return "Length Required";
+    case 413:
+        return "Content Too Large";
     case 414:
         return "URI Too Long";
     case 426:
@@ -193,11 +235,12 @@ static void copy_header(struct lws *wsi, char *buf, int size, enum lws_token_ind
         buf[0] = '\0'; /* absent, or longer than any that could match */
 }
 
-static struct request *request_new(struct ac_server *s, struct lws *wsi, const char *path, bool head)
+static struct request *request_new(struct ac_server *s, struct lws *wsi, const char *path, int method)
 {
     struct request *r = ac_zalloc(sizeof *r);
     r->server = s;
-    r->head = head;
+    r->method = method;
+    r->head = method == LWSHUMETH_HEAD;
     lws_strncpy(r->path, path, sizeof r->path);
     copy_header(wsi, r->if_none_match, sizeof r->if_none_match, WSI_TOKEN_HTTP_IF_NONE_MATCH);
     copy_header(wsi, r->range, sizeof r->range, WSI_TOKEN_HTTP_RANGE);
@@ -231,22 +274,56 @@ static int send_file(struct ac_server *s, struct lws *wsi, struct pss *pss)
     return http_send_content(wsi, pss, c, NULL, NULL, NULL);
 }
 
+static bool takes(const char *methods, int method)
+{
+    switch (method) {
+    case LWSHUMETH_GET:
+    case LWSHUMETH_HEAD: /* wherever there is a GET */
+        return strstr(methods, "GET") != NULL;
+    case LWSHUMETH_PATCH:
+        return strstr(methods, "PATCH") != NULL;
+    case LWSHUMETH_DELETE:
+        return strstr(methods, "DELETE") != NULL;
+    default:
+        return false;
+    }
+}
+
+/* Why a page may not use this server; NULL: it may. */
+static const char *wrong_origin(struct lws *wsi)
+{
+    char origin[256], host[256];
+    copy_header(wsi, host, sizeof host, WSI_TOKEN_HOST);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) >= (int)sizeof origin)
+        return "the Origin header is too long";
+    copy_header(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN);
+    if (ac_origin_allowed(origin, host))
+        return NULL;
+    ac_log_warn("server", "origin_refused", AC_S("origin", origin), AC_S("host", host));
+    return "pages of other sites may not do this: Origin and Host name different hosts "
+           "(a proxy in front must pass the Host header on)";
+}
+
 int http_request(struct ac_server *s, struct lws *wsi, struct pss *pss, const char *path)
 {
     char *uri;
     int uri_len;
     int method = lws_http_get_uri_and_method(wsi, &uri, &uri_len);
     http_closed(pss);
-    pss->req = request_new(s, wsi, path, method == LWSHUMETH_HEAD);
+    pss->req = request_new(s, wsi, path, method);
     if (strlen(path) >= sizeof pss->req->path)
         return http_send_problem(wsi, pss, 414, NULL, "the path is longer than %zu bytes",
                                  sizeof pss->req->path - 1);
     bool api = !strncmp(path, "/api/", 5) || !strcmp(path, "/api");
-    if (api && !api_knows(path))
+    const char *methods = api ? api_methods(path) : "GET, HEAD";
+    if (!methods)
         return http_send_problem(wsi, pss, 404, NULL, "there is no %s; docs/protocol.md lists the paths",
                                  path);
-    if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD)
-        return http_send_problem(wsi, pss, 405, "GET, HEAD", "this path can be read only");
+    if (!takes(methods, method))
+        return http_send_problem(wsi, pss, 405, methods, "this path takes %s only", methods);
+    const char *wrong = method == LWSHUMETH_GET || method == LWSHUMETH_HEAD ? NULL : wrong_origin(wsi);
+    if (wrong)
+        return http_send_problem(wsi, pss, 403, NULL, "%s", wrong);
     if (api)
         return api_request(s, wsi, pss);
     if (!strcmp(path, "/healthz"))
@@ -259,7 +336,7 @@ int http_request(struct ac_server *s, struct lws *wsi, struct pss *pss, const ch
 /* Answers in one go, before the connection is closed: it never became a WebSocket. */
 static int refuse_upgrade(struct ac_server *s, struct lws *wsi, int status, const char *detail)
 {
-    struct pss pss = {.req = request_new(s, wsi, "", false)}; /* the library has made none yet */
+    struct pss pss = {.req = request_new(s, wsi, "", LWSHUMETH_GET)}; /* the library has made none yet */
     struct request *r = pss.req;
     if (http_send_problem(wsi, &pss, status, NULL, "%s", detail)) {
         http_closed(&pss);
@@ -273,7 +350,7 @@ static int refuse_upgrade(struct ac_server *s, struct lws *wsi, int status, cons
 
 int http_check_upgrade(struct ac_server *s, struct lws *wsi)
 {
-    char upgrade[16], path[128], origin[256], host[256];
+    char upgrade[16], path[128];
     copy_header(wsi, upgrade, sizeof upgrade, WSI_TOKEN_UPGRADE);
     if (strcasecmp(upgrade, "websocket") != 0)
         return -1;
@@ -282,15 +359,6 @@ int http_check_upgrade(struct ac_server *s, struct lws *wsi)
         return refuse_upgrade(s, wsi, 404, "WebSockets are at /ws and /ws/ID");
     if (strlen(path) > 4 && !ac_session_id_valid(path + 4))
         return refuse_upgrade(s, wsi, 400, "a session id is 1 to 64 of A-Z a-z 0-9 _ -");
-    copy_header(wsi, host, sizeof host, WSI_TOKEN_HOST);
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) >= (int)sizeof origin)
-        return refuse_upgrade(s, wsi, 403, "the Origin header is too long");
-    copy_header(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN);
-    if (!ac_origin_allowed(origin, host)) {
-        ac_log_warn("server", "origin_refused", AC_S("origin", origin), AC_S("host", host));
-        return refuse_upgrade(s, wsi, 403,
-                              "pages of other sites may not connect: Origin and Host name different hosts "
-                              "(a proxy in front must pass the Host header on)");
-    }
-    return 0;
+    const char *wrong = wrong_origin(wsi);
+    return wrong ? refuse_upgrade(s, wsi, 403, wrong) : 0;
 }

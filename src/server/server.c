@@ -86,6 +86,10 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_HTTP:
         return http_request(s, wsi, pss, in);
+    case LWS_CALLBACK_HTTP_BODY:
+        return http_body(wsi, pss, in, len);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return http_body_complete(s, wsi, pss);
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return http_writable(wsi, pss);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
@@ -321,9 +325,10 @@ int ac_server_start(struct ac_server **server, struct ac_hub *hub, const struct 
     if (err)
         goto fail;
     s->idle = ac_idle_new(ac_hub_models(hub), ac_hub_config(hub));
-    /* both wait for models, and pictures take long: not on the workers that sessions share */
+    /* they wait for models and the disk, and pictures take long: not on the workers that sessions share */
     s->lists = ac_strand_new(ac_hub_pool(hub), "server.lists", true);
     s->pictures = ac_strand_new(ac_hub_pool(hub), "server.pictures", true);
+    s->conversations = ac_strand_new(ac_hub_pool(hub), "server.conversations", true);
     log_ready(s);
     *server = s;
     return 0;
@@ -388,6 +393,7 @@ void ac_server_free(struct ac_server *s)
         return;
     end_strand(s, s->lists);
     end_strand(s, s->pictures);
+    end_strand(s, s->conversations);
     pthread_mutex_lock(&s->lock);
     while (s->strands_left)
         pthread_cond_wait(&s->changed, &s->lock);

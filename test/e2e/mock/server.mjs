@@ -7,7 +7,10 @@
  * question does is told by its first word:
  *     slow   the second sentence comes 1.5 s late        drop    the socket is cut in mid-answer
  *     fail   an error in place of an answer              degrade another engine takes over first
- *     short  the first sentence only
+ *     short  the first sentence only              plain   as short, without the times of its words
+ *     rich   a long answer in Markdown                think   an answer behind thoughts
+ *     empty  a turn without a text                    half    an error after the first sentence
+ * Conversations are kept in memory (conversations.mjs); POST /mock/seed `{client, list}` makes some.
  * It hears loud from quiet: 200 ms of loud begin an utterance, 500 ms of quiet (or audio_end) end it; what was said is SPOKEN,
  * word by word. `/api/heard` tells what came of the microphones. `deaf`: it cannot listen.
  * Run from web/ or with NODE_PATH, for the package ws.
@@ -18,6 +21,8 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
+
+import * as memory from "./conversations.mjs";
 
 const here = new URL(".", import.meta.url).pathname;
 const { WebSocketServer } = createRequire(resolve(here, "../../../web/package.json"))("ws");
@@ -38,6 +43,33 @@ const SENTENCES = [
   "here comes the second one with `code` in it. ",
   "And this is the third and last sentence.",
 ];
+
+const RICH = `# Tea in three steps
+
+A **good** cup needs *time*, see [the standard](https://example.org/iso-3103) and \`water(96)\`:
+
+1. Boil the water.
+   - fresh water
+   - not twice
+2. Wait **four** minutes.
+3. Pour.
+
+| Tea | Water | Minutes |
+|:--|--:|--:|
+| green | 75 °C | 2 |
+| black | 96 °C | 4 |
+| a very long name of a herb tea | 100 °C | 8 |
+
+\`\`\`python
+def brew(tea, minutes=4):
+    return f"{tea} after {minutes} minutes"  # a line that is too long for the narrow panel
+\`\`\`
+
+> Milk comes last. <b>Always.</b>
+
+[Never](javascript:alert(1)) and ![a picture](https://example.org/tea.png).
+`;
+const THOUGHT = "<think>The user asks for a thought. **Careful** now.</think>";
 
 function ffmpeg(...args) {
   execFileSync("ffmpeg", ["-v", "error", "-y", ...args], { stdio: "inherit", cwd: work });
@@ -87,8 +119,18 @@ const API = {
 
 const heard = [];
 
+async function seed(req, res) {
+  let text = "";
+  for await (const piece of req) text += piece;
+  const { client, list } = JSON.parse(text);
+  memory.seed(client, list);
+  res.writeHead(204).end();
+}
+
 function serve(req, res) {
   const url = new URL(req.url, "http://mock");
+  if (url.pathname === "/mock/seed") return void seed(req, res);
+  if (memory.serve(req, res, url)) return;
   const json = url.pathname === "/api/heard" ? heard : url.pathname === "/api/topics"
     ? url.searchParams.get("lang")?.startsWith("zh") ? ["你是谁？", "你会做什么？"] : ["Who are you?", "What can you do?", "How fast are you?"]
     : API[url.pathname];
@@ -199,13 +241,33 @@ class Session {
       this.prefs = { ...this.prefs, ...Object.fromEntries(Object.entries(data).filter(([, v]) => v !== "")) };
       this.send("session_ready", { session_id: this.id, version: "mock", ...this.prefs, width: 512, height: 512, fps: 25, engines: { llm: "mock", tts: "mock", lipsync: "mock", avatar: "mock" }, listen: LISTEN });
     }
+    if (type === "hello") this.converse(data);
     if (type === "audio_start") this.ear.start(data);
     if (type === "audio_end") {
       this.ear.stop();
       if (!this.running) this.rest();
     }
     if (type === "interrupt" && !this.interrupt("request")) this.send("interrupted", { turn: null, reason: "request" });
-    if (type === "text" || type === "say") this.ask(String(data.text), false, data.idle_ms);
+    if (type === "text") this.ask(String(data.text), false, data.idle_ms);
+    if (type === "say") this.ask("short", false, data.idle_ms, true);
+  }
+  converse({ client, conversation }) {
+    this.client = client;
+    this.kept = client && conversation ? memory.find(client, conversation) : undefined;
+    if (this.kept) this.send("conversation", { id: this.kept.id, title: this.kept.title, messages: this.kept.messages });
+    else if (client && conversation && conversation !== "new") this.send("error", { code: "not_found", message: "There is no such conversation; a new one begins.", retryable: false });
+  }
+  /** The first question of a new conversation begins it. */
+  keepQuestion(text, turn) {
+    if (!this.client) return;
+    if (!this.kept) {
+      this.kept = memory.begin(this.client, text);
+      this.send("conversation", { id: this.kept.id, title: this.kept.title, messages: [] });
+    }
+    memory.add(this.kept, "user", text, turn);
+  }
+  keepAnswer(text, turn, interrupted = false) {
+    if (this.kept) memory.add(this.kept, "assistant", text, turn, interrupted);
   }
   rest() {
     this.send("state", { state: this.ear.stream ? "listening" : "idle", turn: this.turn });
@@ -213,18 +275,20 @@ class Session {
   interrupt(reason) {
     if (!this.running) return false;
     this.send("interrupted", { turn: this.running, reason });
+    this.keepAnswer(SENTENCES[0].trim(), this.running, true);
     this.running = null;
     this.rest();
     return true;
   }
-  ask(text, spoken, idleMs = 0) {
+  ask(text, spoken, idleMs = 0, said = false) {
     this.interrupt("question");
+    if (!said) this.keepQuestion(text, this.turn + 1);
     void this.run(++this.turn, text, idleMs, spoken).catch(() => this.socket.terminate());
   }
   async run(turn, text, idleMs, spoken) {
     const verb = text.split(" ")[0];
     const start = Date.now();
-    const parts = verb === "short" ? fragments.slice(0, SENTENCE_MS / FRAGMENT_MS) : fragments;
+    const parts = ["short", "plain", "rich", "think"].includes(verb) ? fragments.slice(0, SENTENCE_MS / FRAGMENT_MS) : fragments;
     const live = () => this.running === turn && this.socket.readyState === 1;
     this.running = turn;
     this.send("state", { state: "thinking", turn });
@@ -234,9 +298,23 @@ class Session {
       this.send("turn_done", { turn, marks: {} });
       return this.rest();
     }
+    if (verb === "empty") {
+      this.running = null;
+      this.send("text_done", { turn, text: "" });
+      this.send("turn_done", { turn, marks: {} });
+      return this.rest();
+    }
+    if (verb === "half") {
+      this.send("text_chunk", { turn, chunk: SENTENCES[0] });
+      this.send("error", { code: "network", message: "The language model broke off; try again.", retryable: true, turn });
+      this.running = null;
+      this.send("turn_done", { turn, marks: {} });
+      return this.rest();
+    }
     if (verb === "degrade") this.send("degraded", { stage: "tts", from: "edge", to: "flite", reason: "time-out" });
-    for (const piece of SENTENCES.join("").split(/(?<= )/)) this.send("text_chunk", { turn, chunk: piece }), await wait(10);
-    this.send("text_done", { turn, text: SENTENCES.join("") });
+    const answer = verb === "rich" ? RICH : verb === "think" ? `${THOUGHT}\n\n${SENTENCES[0]}` : SENTENCES.join("");
+    for (const piece of answer.split(/(?<=[ \n])/)) this.send("text_chunk", { turn, chunk: piece }), await wait(verb === "think" ? 60 : 10);
+    this.send("text_done", { turn, text: answer });
     if (!live()) return;
     this.send("state", { state: "speaking", turn });
     const perSentence = SENTENCE_MS / FRAGMENT_MS;
@@ -244,7 +322,7 @@ class Session {
       const seq = Math.min(Math.floor(i / perSentence), SENTENCES.length - 1);
       const first = i === seq * perSentence;
       const atMs = i * FRAGMENT_MS;
-      if (first) this.send("sentence", { turn, seq, text: SENTENCES[seq].trim(), start_ms: atMs, duration_ms: SENTENCE_MS, words: words(SENTENCES[seq].trim()) });
+      if (first) this.send("sentence", { turn, seq, text: SENTENCES[seq].trim(), start_ms: atMs, duration_ms: SENTENCE_MS, words: verb === "plain" ? [] : words(SENTENCES[seq].trim()) });
       if (verb === "slow" && i === perSentence) await wait(SENTENCE_MS + 1500);
       if (verb === "drop" && i === 4) return this.socket.terminate();
       if (!live()) return;
@@ -255,6 +333,7 @@ class Session {
     }
     if (!live()) return;
     this.running = null;
+    this.keepAnswer(answer, turn);
     this.send("turn_done", { turn, marks: { endpoint: spoken ? 500 : null, asr_final: spoken ? 520 : null, first_token: 4, first_sentence: 9, first_audio: 15, first_frame: 18, first_fragment: 24, done: Date.now() - start } });
     this.rest();
   }

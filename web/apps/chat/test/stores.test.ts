@@ -4,7 +4,7 @@ import { nextTick } from "vue";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeSocket } from "../../../packages/client/test/fakes";
 import { personName } from "../src/lib/person";
-import { languageName, voiceGroups } from "../src/lib/voices";
+import { languageName, sampleOf, voiceGroups } from "../src/lib/voices";
 import { useCatalog } from "../src/stores/catalog";
 import { useConversation } from "../src/stores/conversation";
 import { DEFAULTS, readSettings, STORAGE_KEY, useSettings } from "../src/stores/settings";
@@ -119,20 +119,71 @@ describe("conversation", () => {
     expect(answers(c)).toEqual([[1, "stopped", ""], [2, "streaming", "B"]]);
   });
 
-  it("shows the server's errors and gives up the question they refuse", () => {
+  it("shows an error at the question it refuses, without a way to try again where that is no use", () => {
     const { c, socket } = start();
     c.ask("x");
     socket.server("error", { code: "limit_exceeded", message: "text_chars: at most 4000", retryable: false });
-    expect(c.notices.map((n) => [n.kind, n.text])).toEqual([["error", "text_chars: at most 4000"]]);
     expect(answers(c)).toEqual([[null, "failed", ""]]);
-    c.dismiss(c.notices[0].id);
-    expect(c.notices).toEqual([]);
+    expect([c.messages[1].faults, c.notices, c.canRetry(c.messages[1])]).toEqual([[{ text: "text_chars: at most 4000", retryable: false }], [], false]);
   });
 
-  it("keeps few notices, none twice", () => {
+  it("shows a turn's errors at its answer, each once, and asks again in its place", () => {
     const { c, socket } = start();
-    for (const message of ["a", "b", "a", "c", "d"]) socket.server("error", { code: "x", message, retryable: true, turn: 1 });
+    c.ask("one");
+    socket.server("state", { state: "thinking", turn: 1 });
+    for (const message of ["busy", "slow", "busy"]) socket.server("error", { code: "x", message, retryable: true, turn: 1 });
+    expect(c.canRetry(c.messages[1])).toBe(false);
+    socket.server("turn_done", { turn: 1, marks: {} });
+    socket.server("state", { state: "idle", turn: 1 });
+    expect(answers(c)).toEqual([[1, "failed", ""]]);
+    expect([c.messages[1].faults!.map((f) => f.text), c.canRetry(c.messages[1])]).toEqual([["slow", "busy"], true]);
+    c.retry(c.messages[1]);
+    expect(socket.sent.at(-1)).toEqual({ type: "text", data: { text: "one" } });
+    expect(c.messages.map((m) => [m.role, m.state, m.text])).toEqual([["user", "done", "one"], ["assistant", "waiting", ""]]);
+    socket.server("text_chunk", { turn: 2, chunk: "A" });
+    expect(answers(c)).toEqual([[2, "streaming", "A"]]);
+  });
+
+  it("keeps what failed where the conversation has gone on", () => {
+    const { c, socket } = start();
+    c.ask("one");
+    socket.server("state", { state: "thinking", turn: 1 });
+    socket.server("turn_done", { turn: 1, marks: {} });
+    c.ask("two");
+    socket.server("text_done", { turn: 2, text: "B" });
+    c.retry(c.messages[1]);
+    expect(c.messages.map((m) => m.text)).toEqual(["one", "", "two", "B", "one", ""]);
+  });
+
+  it("says so when a turn ends without a text", () => {
+    const { c, socket } = start();
+    c.ask("one");
+    socket.server("text_done", { turn: 1, text: "" });
+    socket.server("turn_done", { turn: 1, marks: {} });
+    expect(answers(c)).toEqual([[1, "failed", ""]]);
+  });
+
+  it("tells of errors of no turn, few at a time, none twice", () => {
+    const { c, socket } = start();
+    for (const message of ["a", "b", "a", "c", "d"]) socket.server("error", { code: "x", message, retryable: true });
     expect(c.notices.map((n) => n.text)).toEqual(["a", "c", "d"]);
+    c.dismiss(c.notices[0].id);
+    expect(c.notices.map((n) => n.text)).toEqual(["c", "d"]);
+  });
+
+  it("says many choices at once, and before the next question", () => {
+    vi.useFakeTimers();
+    const { c, socket } = start();
+    for (const rate of [1.1, 1.2, 1.3]) c.configure({ rate });
+    expect(socket.sent).toHaveLength(1);
+    vi.advanceTimersByTime(500);
+    expect(socket.sent.slice(1)).toEqual([{ type: "config", data: { rate: 1.3 } }]);
+    c.configure({ pitch: 2 });
+    c.ask("x");
+    expect(socket.sent.slice(2).map((m) => m.type)).toEqual(["config", "text"]);
+    vi.advanceTimersByTime(500);
+    expect(socket.sent).toHaveLength(4);
+    vi.useRealTimers();
   });
 
   it("ends what was under way when the connection is lost, and counts down to the next try", () => {
@@ -179,10 +230,22 @@ describe("voices", () => {
   const all = [voice("a", "de"), voice("b", "en-US"), voice("c", "zh-CN"), voice("d", "en-US")];
 
   it("come in groups, the page's language first", () => {
-    expect(voiceGroups(all, "auto", "zh-CN").map((g) => g.options.map((o) => o.value))).toEqual([["c"], ["b", "d"], ["a"]]);
+    expect(voiceGroups(all, "auto", "zh-CN").map((g) => g.voices.map((v) => v.id))).toEqual([["c"], ["b", "d"], ["a"]]);
   });
   it("are those of the chosen language", () => {
-    expect(voiceGroups(all, "en", "en").map((g) => g.options.map((o) => o.value))).toEqual([["b", "d"]]);
+    expect(voiceGroups(all, "en", "en").map((g) => g.voices.map((v) => v.id))).toEqual([["b", "d"]]);
+  });
+  it.each([
+    ["German", ["a"]],
+    ["english d", ["d"]],
+    ["zh", ["c"]],
+    ["e", ["b", "d", "c", "a"]],
+    ["nobody", []],
+  ])("are found by %s", (search, wanted) => {
+    expect(voiceGroups(all, "auto", "en", search).flatMap((g) => g.voices.map((v) => v.id))).toEqual(wanted);
+  });
+  it("say something in their own language, or figures", () => {
+    expect([sampleOf("zh-CN"), sampleOf("cmn-latn-pinyin"), sampleOf("en_GB"), sampleOf("xx")].map((s) => s.slice(0, 2))).toEqual(["你好", "你好", "He", "1,"]);
   });
   it("have readable names, also for codes that nobody knows", () => {
     expect(languageName("de", "en")).toBe("German");

@@ -6,7 +6,7 @@
  * nothing; AvatarPlayer does.
  */
 import { Emitter } from "./emitter";
-import { SERVER_MESSAGES, type AudioStart, type Chunk, type ChunkMeta, type Prefs, type ServerMessages } from "./protocol";
+import { SERVER_MESSAGES, type AudioStart, type Chunk, type ChunkMeta, type PastConversation, type Prefs, type ServerMessages } from "./protocol";
 
 /** `connecting`: first attempt under way. `lost`: was or will be connected, waiting for the next attempt or in it. `closed`: by close(), or the session went on elsewhere. */
 export type ConnectionStatus = "connecting" | "connected" | "lost" | "closed";
@@ -24,6 +24,8 @@ export interface ConnectionEvent {
 export interface ClientEvents extends ServerMessages {
   connection: ConnectionEvent;
   chunk: Chunk;
+  /** The conversation that was to go on is not there any more: the next question begins another. */
+  conversation_gone: { id: string };
   /** The server broke the protocol; the message was dropped. */
   protocol_error: { message: string };
 }
@@ -33,6 +35,10 @@ export interface ClientOptions {
   url: string;
   sessionId?: string;
   prefs?: Prefs;
+  /** This browser's own, unguessable name, 16 to 64 of `A-Z a-z 0-9 _ -`: with it the server keeps the conversations. */
+  client?: string;
+  /** The conversation to go on with. */
+  conversation?: string;
   WebSocket?: typeof WebSocket;
   backoff?: { firstMs?: number; maxMs?: number; factor?: number };
   /** Quiet time after which a ping goes out, and time for its answer. */
@@ -53,17 +59,25 @@ function withIdle(data: object, idleMs: number | undefined): object {
 /** The session id has connected elsewhere; coming back would only take the place away again. */
 const TAKEN_OVER = 4001;
 
-export function newSessionId(): string {
-  const bytes = new Uint8Array(12);
-  crypto.getRandomValues(bytes);
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+function randomName(bytes: number): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
+
+export const newSessionId = (): string => randomName(12);
+/** For `client`; keep it where it outlives the page. */
+export const newClientName = (): string => randomName(20);
 
 export class AvatarClient extends Emitter<ClientEvents> {
   readonly sessionId: string;
   status: ConnectionStatus = "closed";
   private socket: WebSocket | null = null;
+  /** Id of the conversation that goes on, also after a reconnect; empty: the next question begins one. */
+  conversation = "";
   private prefs: Prefs;
+  /** The conversation that the server has been asked for and has not given yet. */
+  private asked = "";
+  /** Asked for, but another was wished before the answer came. */
+  private overtaken = new Set<string>();
   private pendingMeta: ChunkMeta | null = null;
   private attempt = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -77,6 +91,7 @@ export class AvatarClient extends Emitter<ClientEvents> {
     super();
     this.sessionId = options.sessionId ?? newSessionId();
     this.prefs = { ...options.prefs };
+    this.conversation = options.conversation ?? "";
   }
 
   connect(): void {
@@ -123,6 +138,12 @@ export class AvatarClient extends Emitter<ClientEvents> {
     return this.send("config", prefs);
   }
 
+  /** Goes on with another conversation, `new` or one by its id, at once or when connected. A running turn should be interrupted first. */
+  converse(id: string): boolean {
+    this.conversation = id === "new" ? "" : id;
+    return this.send("hello", this.greeting(id));
+  }
+
   playback(turn: number, heardMs: number, idleMs?: number): boolean {
     return this.send("playback", withIdle({ turn, heard_ms: Math.round(heardMs) }, idleMs));
   }
@@ -145,6 +166,14 @@ export class AvatarClient extends Emitter<ClientEvents> {
 
   ping(data: Record<string, unknown> = {}): boolean {
     return this.send("ping", data);
+  }
+
+  private greeting(conversation: string): object {
+    const { client } = this.options;
+    if (!client) return this.prefs;
+    if (this.asked) this.overtaken.add(this.asked);
+    this.asked = conversation === "new" ? "" : conversation;
+    return { ...this.prefs, client, ...(conversation ? { conversation } : {}) };
   }
 
   private send(type: string, data: object): boolean {
@@ -171,8 +200,10 @@ export class AvatarClient extends Emitter<ClientEvents> {
     }
     this.socket = socket;
     this.pendingMeta = null;
+    this.asked = "";
+    this.overtaken.clear();
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", data: this.prefs }));
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", data: this.greeting(this.conversation) }));
     socket.onmessage = (e: MessageEvent) => this.onMessage(e.data);
     socket.onclose = (e: CloseEvent) => this.lost(e.code, e.reason);
     this.openTimer = setTimeout(() => this.fail("the server did not answer"), this.options.openMs ?? 10_000);
@@ -259,7 +290,25 @@ export class AvatarClient extends Emitter<ClientEvents> {
       return;
     }
     if (type === "session_ready") this.ready();
+    if (type === "conversation" && !this.converses(data as PastConversation)) return;
+    if (type === "error" && this.isGone(data as ServerMessages["error"])) return;
     if (type && SERVER_MESSAGES.has(type)) this.emit(type as keyof ServerMessages, data as never);
+  }
+
+  /** False: the answer to a wish that has been overtaken. */
+  private converses({ id }: PastConversation): boolean {
+    if (id !== this.asked && (this.asked || this.overtaken.delete(id))) return false;
+    this.asked = "";
+    this.conversation = id;
+    return true;
+  }
+
+  private isGone({ code, turn }: ServerMessages["error"]): boolean {
+    if (!this.asked || code !== "not_found" || turn !== undefined) return false;
+    const id = this.asked;
+    this.asked = this.conversation = "";
+    this.emit("conversation_gone", { id });
+    return true;
   }
 
   private ready(): void {

@@ -110,6 +110,22 @@ export interface Marks {
   done?: number;
 }
 
+/** A past message; `at_ms` is Unix time. Of an interrupted answer, `text` is what was heard. */
+export interface PastMessage {
+  role: "user" | "assistant";
+  text: string;
+  turn: number;
+  at_ms: number;
+  interrupted?: boolean;
+}
+
+export interface PastConversation {
+  id: string;
+  title: string;
+  /** Empty for one that has just begun. */
+  messages: PastMessage[];
+}
+
 export interface ServerMessages {
   session_ready: SessionReady;
   state: { state: TurnState; turn: number };
@@ -122,6 +138,7 @@ export interface ServerMessages {
   vad: { speech: boolean; utterance: number; at_ms: number };
   asr_partial: AsrPartial;
   asr_result: AsrResult;
+  conversation: PastConversation;
   degraded: { stage: string; from: string; to: string; reason: string };
   error: { code: string; message: string; retryable: boolean; turn?: number };
   pong: unknown;
@@ -129,7 +146,7 @@ export interface ServerMessages {
 
 export const SERVER_MESSAGES: ReadonlySet<string> = new Set<keyof ServerMessages>([
   "session_ready", "state", "text_chunk", "text_done", "sentence", "turn_done", "interrupted", "degraded", "error", "pong",
-  "listen", "vad", "asr_partial", "asr_result",
+  "listen", "vad", "asr_partial", "asr_result", "conversation",
 ]);
 
 export interface Chunk {

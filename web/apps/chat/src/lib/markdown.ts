@@ -1,68 +1,61 @@
 /**
- * The little Markdown that answers use, parsed to a tree that components render: paragraphs, headings, lists, code, bold,
- * italic, links. Nothing of it becomes HTML text, so nothing in an answer can inject any. An unfinished answer parses too.
+ * Answers' Markdown (GitHub's kind) as a tree that AnswerText renders: marked finds the parts, no HTML is ever made of it, so nothing
+ * in an answer can inject any. Loaded when the first answer is there. Differences from the standard, all for what language models
+ * write and for text that is still growing:
+ *   - HTML is text; underlined headings do not exist (a list that begins under a line would be one for a moment)
+ *   - `**` makes bold also between CJK characters and marks, where the standard sees no word's edge
+ *   - what is open at the end of a growing text is closed, so that marks do not come and go
  */
-export type Inline =
-  | { kind: "text" | "bold" | "italic" | "code"; text: string }
-  | { kind: "link"; text: string; href: string };
+import { Marked, type MarkedToken, type Token, type Tokens } from "marked";
 
-export type Block =
-  | { kind: "paragraph" | "heading"; inlines: Inline[] }
-  | { kind: "list"; ordered: boolean; start: number; items: Inline[][] }
-  | { kind: "code"; text: string };
+export type { MarkedToken, Token, Tokens };
 
-const INLINE =
-  /(?<code>`[^`\n]+`)|\*\*(?<bold>[^*\n]+)\*\*|__(?<bold2>[^_\n]+)__|(?<![\w*])\*(?<italic>[^*\s][^*\n]*)\*(?![\w*])|\[(?<label>[^\]\n]+)\]\((?<href>https?:\/\/[^)\s]+)\)|(?<url>https?:\/\/[^\s<>"'）。，]+[^\s<>"'.,;:!?)）。，])/g;
+const markdown = new Marked({
+  gfm: true,
+  breaks: true,
+  tokenizer: { html: () => undefined, tag: () => undefined, lheading: () => undefined },
+  extensions: [
+    {
+      name: "strong",
+      level: "inline",
+      start: (text) => text.indexOf("**"),
+      tokenizer(text) {
+        const found = /^\*\*(?![\s*])((?:\\.|`[^`\n]*`|[^*\\\n]|\*(?!\*))+?)(?<!\s)\*\*(?!\*)/.exec(text);
+        return found ? { type: "strong", raw: found[0], text: found[1], tokens: this.lexer.inlineTokens(found[1]) } : undefined;
+      },
+    },
+  ],
+});
 
-export function parseInline(text: string): Inline[] {
-  const out: Inline[] = [];
-  let at = 0;
-  for (const match of text.matchAll(INLINE)) {
-    const g = match.groups!;
-    if (match.index! > at) out.push({ kind: "text", text: text.slice(at, match.index) });
-    if (g.code) out.push({ kind: "code", text: g.code.slice(1, -1) });
-    else if (g.bold ?? g.bold2) out.push({ kind: "bold", text: (g.bold ?? g.bold2)! });
-    else if (g.italic) out.push({ kind: "italic", text: g.italic });
-    else if (g.href) out.push({ kind: "link", text: g.label!, href: g.href });
-    else out.push({ kind: "link", text: g.url!, href: g.url! });
-    at = match.index! + match[0].length;
+/** The address if it may be followed. */
+export function safeHref(href: string): string | null {
+  try {
+    const { protocol } = new URL(href);
+    return protocol === "https:" || protocol === "http:" || protocol === "mailto:" ? href : null;
+  } catch {
+    return null; /* relative: an answer has no place of its own */
   }
-  if (at < text.length) out.push({ kind: "text", text: text.slice(at) });
-  return out;
 }
 
-export function parseMarkdown(source: string): Block[] {
-  const blocks: Block[] = [];
-  const lines = source.replace(/\r\n?/g, "\n").split("\n");
-  let paragraph: string[] = [];
-  const flush = () => {
-    if (paragraph.length) blocks.push({ kind: "paragraph", inlines: parseInline(paragraph.join("\n")) });
-    paragraph = [];
-  };
-  for (let i = 0; i < lines.length; i++) {
-    const line = lines[i];
-    const heading = /^#{1,6}\s+(.+)$/.exec(line);
-    const item = /^\s*(?:[-*+•]|(\d{1,3})[.)])\s+(.*)$/.exec(line);
-    if (/^\s*```/.test(line)) {
-      flush();
-      const code: string[] = [];
-      while (++i < lines.length && !/^\s*```/.test(lines[i])) code.push(lines[i]);
-      blocks.push({ kind: "code", text: code.join("\n") });
-    } else if (heading) {
-      flush();
-      blocks.push({ kind: "heading", inlines: parseInline(heading[1]) });
-    } else if (item) {
-      flush();
-      const last = blocks[blocks.length - 1];
-      const ordered = item[1] !== undefined;
-      if (last?.kind === "list" && last.ordered === ordered) last.items.push(parseInline(item[2]));
-      else blocks.push({ kind: "list", ordered, start: Number(item[1] ?? 1), items: [parseInline(item[2])] });
-    } else if (line.trim() === "") {
-      flush();
-    } else {
-      paragraph.push(line);
-    }
-  }
-  flush();
-  return blocks;
+const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
+
+/** The few HTML names of characters that answers have. */
+export const plain = (text: string) => text.replace(/&(amp|lt|gt|quot|apos|nbsp);/g, (_all, name: string) => ENTITIES[name]);
+
+/** Closes what the last paragraph of a growing text leaves open. An open code block needs no help. */
+export function closeOpen(text: string): string {
+  const fences = text.match(/^ {0,3}(```|~~~)/gm) ?? [];
+  if (fences.length % 2) return text;
+  const from = Math.max(text.lastIndexOf("\n\n"), text.lastIndexOf("\n- "), text.lastIndexOf("\n* "), 0);
+  /* A link's address is of no use before its end; nor is a mark that has nothing behind it yet. */
+  let tail = text.slice(from).replace(/!?\[([^\]\n]*)\]\([^)\n]*$/, "$1");
+  tail = tail.replace(/(\*\*|`|(?<=\s)\*)$/, "");
+  const bare = tail.replace(/`[^`\n]*`/g, "");
+  if ((bare.match(/`/g) ?? []).length % 2) tail += "`";
+  else if ((bare.match(/\*\*/g) ?? []).length % 2) tail = `${tail.trimEnd().replace(/\*$/, "")}**`;
+  return text.slice(0, from) + tail;
+}
+
+export function parseMarkdown(text: string, growing = false): Token[] {
+  return markdown.lexer(growing ? closeOpen(text) : text);
 }

@@ -4,10 +4,15 @@
  * The store owns the client and, while a stage is on the page, the player. Turns are numbered by the server: a question waits
  * without a number until the first message of its turn names it. What is spoken stands in the list from its first word on, and its
  * turn begins when the server says so: several utterances may get one answer.
+ *
+ * It also knows which of the kept conversations this is (store `history` has the list of them). The server's own record is read
+ * when one is opened; after a reconnect the page keeps its own, which says more (what failed, how fast it was).
  */
-import { AvatarClient, AvatarPlayer, connectPlayer, type AsrResult, type ClientOptions, type ConnectionEvent, type Listen, type Marks, type Prefs, type SessionReady, type Subtitle, type TurnState } from "@avatar-chat/client";
+import { AvatarClient, AvatarPlayer, connectPlayer, type AsrResult, type ClientOptions, type ConnectionEvent, type Listen, type Marks, type PastConversation, type Prefs, type ServerMessages, type SessionReady, type Subtitle, type TurnState } from "@avatar-chat/client";
 import { defineStore } from "pinia";
-import { computed, ref, shallowRef } from "vue";
+import { computed, ref, shallowRef, watch } from "vue";
+import { clientName, currentConversation, keepConversation } from "../lib/identity";
+import { splitThoughts } from "../lib/thoughts";
 
 export interface Message {
   id: number;
@@ -18,6 +23,15 @@ export interface Message {
   /** Of a spoken question that is still being recognised. */
   utterance?: number;
   marks?: Marks;
+  /** What went wrong in this turn, in the server's words. */
+  faults?: Fault[];
+  /** Of a past message: when, Unix time. */
+  at?: number;
+}
+
+export interface Fault {
+  text: string;
+  retryable: boolean;
 }
 
 export interface Notice {
@@ -29,6 +43,9 @@ export interface Notice {
 }
 
 const MAX_NOTICES = 3;
+const MAX_FAULTS = 3;
+/** Sliders tell a new value with each picture; the server takes few messages a second. */
+const CONFIG_MS = 200;
 
 /** Ids of one page load; counted, since messages may come in the same millisecond. */
 let nextId = 1;
@@ -52,9 +69,23 @@ export const useConversation = defineStore("conversation", () => {
   /** The last whole answer, for screen readers. */
   const announced = ref("");
 
+  /** Of the kept conversation; empty: none yet. */
+  const id = ref("");
+  const title = ref("");
+  /** The conversation that has been asked for and is on its way. */
+  const opening = ref("");
+  /** Counts what changes the list of conversations. */
+  const changes = ref(0);
+
   const client = shallowRef<AvatarClient | null>(null);
   const player = shallowRef<AvatarPlayer | null>(null);
   let part: (() => void) | null = null;
+  /** Turns up to this one belong to a conversation that has been left. */
+  let leftTurns = -1;
+  let unsaid: Prefs | null = null;
+  let saying: ReturnType<typeof setTimeout> | undefined;
+
+  watch(id, keepConversation, { flush: "sync" });
 
   const connected = computed(() => connection.value.status === "connected");
   const busy = computed(
@@ -78,6 +109,7 @@ export const useConversation = defineStore("conversation", () => {
 
   /** The answer of a turn; the oldest question without a number becomes this turn's. */
   function answerOf(id: number): Message | undefined {
+    if (id <= leftTurns) return undefined;
     const known = messages.value.find((m) => m.role === "assistant" && m.turn === id);
     if (known) return known;
     const waiting = messages.value.find((m) => m.role === "assistant" && m.turn === null && m.state === "waiting");
@@ -97,7 +129,7 @@ export const useConversation = defineStore("conversation", () => {
     hearing.value = 0;
     messages.value = messages.value.filter((m) => m.state !== "hearing");
     /* The server may count its turns anew. */
-    turn.value = -1;
+    turn.value = leftTurns = -1;
     for (const m of messages.value) {
       settle(m, m.text ? "stopped" : "failed");
       m.turn = null;
@@ -133,7 +165,32 @@ export const useConversation = defineStore("conversation", () => {
 
   /** What was spoken has no answer on the page yet when its turn begins. */
   function onThinking(id: number): void {
-    if (!answerOf(id)) messages.value.push({ id: nextId++, role: "assistant", text: "", turn: id, state: "waiting" });
+    if (id > leftTurns && !answerOf(id)) messages.value.push({ id: nextId++, role: "assistant", text: "", turn: id, state: "waiting" });
+  }
+
+  function onConversation(past: PastConversation): void {
+    const wanted = opening.value === past.id;
+    opening.value = "";
+    if (wanted || (messages.value.length === 0 && past.messages.length > 0)) {
+      const old = past.messages.map<Message>(({ role, text, at_ms, interrupted }) => ({
+        id: nextId++, role, text, turn: null, at: at_ms, state: interrupted ? "stopped" : "done",
+      }));
+      /* Behind them, what has been asked since. */
+      messages.value = [...old, ...messages.value];
+    }
+    id.value = past.id;
+    title.value = past.title;
+    changes.value++;
+  }
+
+  /** At the answer it belongs to; else in front of all. */
+  function onError(data: ServerMessages["error"]): void {
+    const waiting = data.turn === undefined && turnState.value === "idle" ? messages.value.find((m) => m.state === "waiting") : undefined;
+    const message = data.turn === undefined ? waiting : answerOf(data.turn);
+    if (!message) return notify({ kind: data.retryable ? "warning" : "error", text: data.message });
+    const others = (message.faults ?? []).filter((f) => f.text !== data.message);
+    message.faults = [...others, { text: data.message, retryable: data.retryable }].slice(-MAX_FAULTS);
+    if (waiting) settle(waiting, "failed");
   }
 
   function listenTo(c: AvatarClient): void {
@@ -170,33 +227,39 @@ export const useConversation = defineStore("conversation", () => {
       const message = answerOf(data.turn);
       if (!message) return;
       if (data.text) message.text = data.text;
-      settle(message, "done");
-      announced.value = message.text;
+      /* Without a text it is over when the turn is. */
+      if (message.text) settle(message, "done");
+      announced.value = splitThoughts(message.text).answer;
     });
     c.on("turn_done", (data) => {
       const message = answerOf(data.turn);
       if (message) message.marks = data.marks;
       settle(message, message?.text ? "done" : "failed");
+      changes.value++;
     });
     c.on("interrupted", ({ turn: id }) => {
       const message = id === null ? undefined : answerOf(id);
       /* Also one whose text is whole: it was not heard to its end. */
       if (message && message.state !== "failed") message.state = "stopped";
+      changes.value++;
+    });
+    c.on("conversation", onConversation);
+    c.on("conversation_gone", () => {
+      opening.value = id.value = title.value = "";
+      notify({ kind: "warning", key: "notice.conversationGone" });
+      changes.value++;
     });
     c.on("degraded", ({ stage, from, to, reason }) =>
       notify({ kind: "warning", key: "notice.degraded", params: { stage, from, to, reason } }),
     );
-    c.on("error", (data) => {
-      notify({ kind: data.retryable ? "warning" : "error", text: data.message });
-      if (data.turn === undefined && turnState.value === "idle")
-        settle(messages.value.find((m) => m.state === "waiting"), "failed");
-    });
+    c.on("error", onError);
     c.on("protocol_error", (data) => console.warn("avatar-chat:", data.message));
   }
 
   function start(options: ClientOptions): void {
     if (client.value) return;
-    client.value = new AvatarClient(options);
+    id.value = opening.value = currentConversation();
+    client.value = new AvatarClient({ client: clientName(), conversation: id.value, ...options });
     listen(client.value);
     client.value.connect();
   }
@@ -224,6 +287,7 @@ export const useConversation = defineStore("conversation", () => {
   function ask(text: string): boolean {
     const question = text.trim();
     if (!question) return false;
+    sayPrefs();
     player.value?.unlock();
     player.value?.warm();
     const idleMs = player.value?.idleMs();
@@ -248,14 +312,65 @@ export const useConversation = defineStore("conversation", () => {
     client.value?.interrupt();
   }
 
-  function clear(): void {
+  /** Other choices; said a moment later, so that many in a row are one, and before the next question. */
+  function configure(prefs: Prefs): void {
+    unsaid = prefs;
+    clearTimeout(saying);
+    saying = setTimeout(sayPrefs, CONFIG_MS);
+  }
+
+  function sayPrefs(): void {
+    clearTimeout(saying);
+    if (unsaid) client.value?.config(unsaid);
+    unsaid = null;
+  }
+
+  /** The question(s) that an answer answers. */
+  function questionsOf(answer: Message): Message[] {
+    const end = messages.value.indexOf(answer);
+    let from = end;
+    while (from > 0 && messages.value[from - 1].role === "user") from--;
+    return messages.value.slice(from, end);
+  }
+
+  function canRetry(answer: Message): boolean {
+    const faults = answer.faults ?? [];
+    const over = answer.state === "failed" || (faults.length > 0 && answer.state !== "waiting" && answer.state !== "streaming");
+    return over && faults.every((f) => f.retryable) && questionsOf(answer).length > 0;
+  }
+
+  /** Asks again what got no answer; at the end of the list the failed attempt is replaced. */
+  function retry(answer: Message): void {
+    const questions = questionsOf(answer);
+    const wasLast = messages.value[messages.value.length - 1] === answer;
+    if (!ask(questions.map((q) => q.text).join("\n")) || !wasLast) return;
+    messages.value = messages.value.filter((m) => m !== answer && !questions.includes(m));
+  }
+
+  function converse(wanted: string): void {
     stop();
+    leftTurns = turn.value + messages.value.filter((m) => m.state === "waiting" && m.turn === null).length;
     messages.value = [];
+    announced.value = title.value = "";
+    id.value = opening.value = wanted === "new" ? "" : wanted;
+    client.value?.converse(wanted);
+  }
+
+  const begin = () => converse("new");
+
+  function reopen(wanted: string): void {
+    if (wanted !== id.value) converse(wanted);
+  }
+
+  /** It has been deleted, or all have. */
+  function forget(gone?: string): void {
+    if (gone === undefined || gone === id.value) begin();
   }
 
   return {
     messages, notices, turnState, playing, blocked, subtitle, connection, retryAt, ready, announced, client, player,
     listening, hearing, notUnderstood,
-    connected, busy, shownState, notify, dismiss, start, attach, detach, ask, stop, clear,
+    connected, busy, shownState, notify, dismiss, start, attach, detach, ask, stop,
+    id, title, opening, changes, configure, canRetry, retry, begin, reopen, forget,
   };
 });

@@ -3,6 +3,7 @@ import type { Delivery, ListenMode, Prefs } from "@avatar-chat/client";
 import { defineStore } from "pinia";
 import { computed, ref, watch } from "vue";
 import { browserLanguage, type UiLanguage } from "../i18n";
+import { readStored, writeStored } from "../lib/storage";
 
 export interface Settings {
   uiLanguage: "auto" | UiLanguage;
@@ -21,6 +22,8 @@ export interface Settings {
   micDevice: string;
   /** How much is taken for speech, 0…1; 0: the server's own threshold. */
   sensitivity: number;
+  /** On wide screens the list of conversations stands open. */
+  historyOpen: boolean;
 }
 
 export const DEFAULTS: Settings = {
@@ -38,6 +41,7 @@ export const DEFAULTS: Settings = {
   micMode: "hands_free",
   micDevice: "",
   sensitivity: 0,
+  historyOpen: false,
 };
 
 /** The middle; with it the server listens as its documentation recommends. */
@@ -73,7 +77,7 @@ export function readSettings(json: string | null): Settings {
 }
 
 export const useSettings = defineStore("settings", () => {
-  const values = ref<Settings>(readSettings(localStorage.getItem(STORAGE_KEY)));
+  const values = ref<Settings>(readSettings(readStored("localStorage", STORAGE_KEY)));
   const systemDark = ref(false);
   if (typeof matchMedia === "function") {
     const query = matchMedia("(prefers-color-scheme: dark)");
@@ -81,7 +85,7 @@ export const useSettings = defineStore("settings", () => {
     query.addEventListener("change", (e) => (systemDark.value = e.matches));
   }
 
-  watch(values, (v) => localStorage.setItem(STORAGE_KEY, JSON.stringify(v)), { deep: true });
+  watch(values, (v) => writeStored("localStorage", STORAGE_KEY, JSON.stringify(v)), { deep: true });
 
   const dark = computed(() => values.value.theme === "dark" || (values.value.theme === "system" && systemDark.value));
   const uiLanguage = computed<UiLanguage>(() =>

@@ -1,0 +1,5 @@
+#include "openai_engine.h"
+int main(void)
+{
+    return 0;
+}
