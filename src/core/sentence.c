@@ -354,6 +354,12 @@ static enum verdict at_soft(const struct ac_splitter *s, size_t i, size_t *end, 
             return GO_ON;
         j = closers(s, j);
     } else if (c == ',' || c == ';' || c == ':') {
+        /* behind a letter it parts words whatever follows: waiting would cost the time of a token */
+        if (c != ':' && i && !s->open && !s->quote && cp_is_speakable(at(s, i - 1)) &&
+            !cp_is_digit(at(s, i - 1))) {
+            *end = j;
+            return CUT;
+        }
         j = closers(s, j);
     } else if (c == 0x2013 || c == '-') {
         if (!i || !is_gap(at(s, i - 1)))

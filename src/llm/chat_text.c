@@ -121,10 +121,11 @@ static const char *find_message(const json_t *root)
 {
     static const char *const names[] = {"message",           "error", "detail", "msg", "error_msg",
                                         "error_description", "code"};
-    const json_t *v = json_object_get(root, "error");
+    const json_t *v;
 
     if (json_is_array(root))
         root = json_array_get(root, 0);
+    v = json_object_get(root, "error");
     if (json_is_string(v))
         return json_string_value(v);
     if (json_is_object(v))
