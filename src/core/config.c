@@ -141,6 +141,9 @@ void ac_config_free(struct ac_config *cfg)
     for (char **d = cfg->data_dirs; d && *d; d++)
         free(*d);
     free(cfg->data_dirs);
+    for (size_t i = 0; i < cfg->n_sets; i++)
+        free(cfg->sets[i]);
+    free(cfg->sets);
     free(cfg->file);
     free(cfg->file_dir);
     free(cfg);
@@ -541,6 +544,7 @@ int ac_config_load(struct ac_config **out, const char *file, const char *const *
 
     if (err)
         return err;
+    cfg->file_named = file != NULL;
     if (!file && access(DEFAULT_FILE, F_OK) == 0)
         file = DEFAULT_FILE;
     if (file) {
@@ -550,7 +554,9 @@ int ac_config_load(struct ac_config **out, const char *file, const char *const *
     }
     r = read_env(cfg, errors);
     err = err ? err : r;
+    cfg->sets = ac_zalloc((n_sets + 1) * sizeof *cfg->sets);
     for (size_t i = 0; i < n_sets; i++) {
+        cfg->sets[cfg->n_sets++] = ac_strdup(sets[i]);
         r = read_set(cfg, sets[i], errors);
         err = err ? err : r;
     }

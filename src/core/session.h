@@ -78,13 +78,12 @@ const char *ac_session_refusal(int err);
 bool ac_session_exists(struct ac_hub *hub, const char *id);
 /*
  * Takes over a session that has lost its connection, or has another one still (whose port's `end` is called
- * within). token: that of `session_ready`. Sends `session_ready` with `resumed`. AC_ENOENT: there is none of
- * this id (any more); AC_EDENIED: the token is another's.
+ * within). hello: the client's message of that type, which carries the token of `session_ready` as `resume`;
+ * it is answered by `session_ready` with `resumed`. AC_ENOENT: there is none of this id (any more);
+ * AC_EDENIED: it is no `hello`, or the token is not that session's.
  */
-int ac_session_resume(struct ac_session **s, struct ac_hub *hub, const char *id, const char *token,
-                      const struct ac_port *port);
-/* The token in a `hello` message (malloc'ed), NULL when it is none or carries none. */
-char *ac_session_hello_token(const char *text, size_t len);
+int ac_session_resume(struct ac_session **s, struct ac_hub *hub, const char *id, const char *hello,
+                      size_t len, const struct ac_port *port);
 /* How long since its last use: a message, sound, a turn. Any thread. */
 int64_t ac_session_idle_us(struct ac_session *s);
 /* Hands in one text message of the client (bytes are copied). AC_EFULL when too many wait. Any thread, never

@@ -53,19 +53,19 @@ void kick_voice(struct ac_speaker *sp)
     pthread_mutex_lock(&sp->lock);
     if (!sp->voice_posted && !sp->closing) {
         sp->voice_posted = true;
-        ac_strand_post(sp->voice_strand, 0, ac_now_us(), voice_task, sp);
+        ac_strand_post(sp->voice_strand, 0, pace_deadline_us(sp), voice_task, sp);
     }
     pthread_mutex_unlock(&sp->lock);
 }
 
-void kick_render(struct ac_speaker *sp, int64_t start_us, int64_t deadline_us)
+void kick_render(struct ac_speaker *sp, int64_t start_us)
 {
     pthread_mutex_lock(&sp->lock);
     if (start_us && !sp->closing) { /* a timed wake-up stands beside the kicks of the voice */
-        ac_strand_post(sp->render_strand, start_us, deadline_us, render_task, sp);
+        ac_strand_post(sp->render_strand, start_us, pace_deadline_us(sp), render_task, sp);
     } else if (!sp->render_posted && !sp->closing) {
         sp->render_posted = true;
-        ac_strand_post(sp->render_strand, 0, deadline_us ? deadline_us : ac_now_us(), render_task, sp);
+        ac_strand_post(sp->render_strand, 0, pace_deadline_us(sp), render_task, sp);
     }
     pthread_mutex_unlock(&sp->lock);
 }
@@ -169,7 +169,7 @@ int ac_speaker_new(struct ac_speaker **spp, struct ac_pool *pool, struct ac_mode
 
     sp->pool = pool;
     sp->models = models;
-    sp->cfg = cfg;
+    atomic_init(&sp->cfg, cfg);
     sp->scfg = with_gender(models, scfg);
     sp->sink = *sink;
     pthread_mutex_init(&sp->sink_lock, NULL);
@@ -183,6 +183,7 @@ int ac_speaker_new(struct ac_speaker **spp, struct ac_pool *pool, struct ac_mode
     bool waits = false;
     for (size_t i = 0; i < n; i++)
         waits |= (list[i]->flags & AC_HANDLER_WAITS) != 0;
+    sp->voice_waits = waits;
     sp->voice_strand = ac_strand_new(pool, "voice", waits);
     sp->render_strand = ac_strand_new(pool, "render", false);
     sp->strands_left = 2;
@@ -207,7 +208,7 @@ int ac_speaker_begin(struct ac_speaker *sp, uint32_t number, struct ac_cancel *c
     pthread_mutex_unlock(&sp->lock);
     pthread_mutex_unlock(&sp->sink_lock);
     kick_voice(sp);
-    kick_render(sp, 0, 0);
+    kick_render(sp, 0);
     return 0;
 }
 
@@ -228,6 +229,7 @@ int ac_speaker_say(struct ac_speaker *sp, const struct ac_sentence *sentence, ui
         err = AC_ECANCELED;
     } else if (t->n_said - t->n_rendered >= MAX_SENTENCES) {
         err = AC_EFULL;
+        ac_metrics_add(ac_models_metrics(sp->models), AC_COUNT_DROPPED_SENTENCES, 1);
     } else {
         if (t->last)
             t->last->next = u;
@@ -254,7 +256,7 @@ void ac_speaker_end(struct ac_speaker *sp)
     if (sp->turn)
         sp->turn->ended = true;
     pthread_mutex_unlock(&sp->lock);
-    kick_render(sp, 0, 0);
+    kick_render(sp, 0);
 }
 
 void ac_speaker_stop(struct ac_speaker *sp)
@@ -269,12 +271,17 @@ void ac_speaker_stop(struct ac_speaker *sp)
         return;
     ac_cancel_trigger(t->cancel);
     turn_unref(t);
-    kick_render(sp, 0, 0); /* closes the encoder: no memory is held between turns */
+    kick_render(sp, 0); /* closes the encoder: no memory is held between turns */
 }
 
 void ac_speaker_retry(struct ac_speaker *sp)
 {
-    kick_render(sp, 0, 0);
+    kick_render(sp, 0);
+}
+
+void ac_speaker_configure(struct ac_speaker *sp, const struct ac_config *cfg)
+{
+    atomic_store(&sp->cfg, cfg);
 }
 
 void ac_speaker_set(struct ac_speaker *sp, const struct ac_speaker_config *scfg)
