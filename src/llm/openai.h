@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct openai_cfg {
     char *base_url, *model, *api_key_env, *api_key_file, *api_version;
@@ -42,6 +43,7 @@ struct openai_model {
     struct ac_knowledge_base *knowledge; /* NULL where nothing wants it */
     struct ac_tools *tools;              /* NULL = none */
     struct ac_breaker breaker;
+    atomic_bool one_system; /* the model takes one system message, at the beginning: that has shown */
     bool has_locks;
     pthread_mutex_t lock;
     int64_t warmed_us; /* lock */
@@ -77,8 +79,8 @@ struct openai_answer {
 json_t *openai_messages(struct openai *o, const struct ac_chat *chat);
 /* Those that ask for a summary of it. */
 json_t *openai_summary_messages(const struct ac_chat *chat);
-/* The body of a request, malloc'ed. */
-char *openai_body(const struct openai_model *m, json_t *messages, bool offer_tools);
+/* The body of a request, malloc'ed. one_system: with one system message, at the beginning. */
+char *openai_body(const struct openai_model *m, json_t *messages, bool offer_tools, bool one_system);
 /* Adds what the model said and the calls that it made to the messages. Fills in ids that are missing. */
 void openai_add_calls(json_t *messages, struct ac_chat_stream *s, const char *said, int round);
 void openai_add_result(json_t *messages, const struct ac_chat_call *call, const struct ac_str *result);

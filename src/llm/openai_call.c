@@ -218,6 +218,13 @@ static bool is_worth_repeating(const struct attempt *t, int err, const struct ac
     return ac_http_retryable(err, answer);
 }
 
+/* Newer models' templates of a conversation refuse system messages but at the beginning. */
+static bool wants_one_system(const struct ac_http_answer *answer)
+{
+    return answer->status >= 400 && answer->body.p &&
+           strcasestr(answer->body.p, "system message must be at the beginning");
+}
+
 static int wait_before(struct openai_answer *a, int attempt, int retry_after_s)
 {
     int64_t until_us = ac_now_us() + ac_http_backoff_ms(attempt, retry_after_s) * INT64_C(1000);
@@ -260,7 +267,8 @@ static int explain(const struct attempt *t, int err, const struct ac_http_answer
 int openai_call(struct openai_answer *a, bool offer_tools, struct ac_chat_stream *s, struct ac_str *text)
 {
     struct ac_breaker *breaker = &a->o->model->breaker;
-    char *body = openai_body(a->o->model, a->messages, offer_tools);
+    bool one_system = atomic_load(&a->o->model->one_system);
+    char *body = openai_body(a->o->model, a->messages, offer_tools, one_system);
     size_t n_before = a->n_chars;
     int err = 0, wait_ms = 0;
 
@@ -279,6 +287,15 @@ int openai_call(struct openai_answer *a, bool offer_tools, struct ac_chat_stream
         err = send_once(&t, body, &answer);
         ac_breaker_report(breaker, result_of(a, err, &answer));
         bool good = !err && (answer.status == 200 || t.complete || a->full);
+        if (!good && !one_system && wants_one_system(&answer)) {
+            one_system = true;
+            atomic_store(&a->o->model->one_system, true);
+            free(body);
+            body = openai_body(a->o->model, a->messages, offer_tools, true);
+            ac_http_answer_free(&answer);
+            n--; /* it is asked otherwise, not again */
+            continue;
+        }
         bool again = !good && n <= a->o->cfg->retries && is_worth_repeating(&t, err, &answer, n_before);
         int after_s = answer.retry_after_s;
         if (good)

@@ -100,6 +100,62 @@ json_t *openai_summary_messages(const struct ac_chat *chat)
     return list;
 }
 
+/* The text of a message with another before it. */
+static json_t *prefixed(const json_t *message, const struct ac_str *before)
+{
+    json_t *copy = json_copy((json_t *)message);
+    const char *text = json_string_value(json_object_get(message, "content"));
+    char *both = ac_asprintf("%s%s", before->p, text ? text : "");
+
+    json_object_set_new(copy, "content", json_string(both));
+    free(both);
+    return copy;
+}
+
+static bool has_role(const json_t *message, const char *role)
+{
+    const char *own = json_string_value(json_object_get(message, "role"));
+
+    return own && strcmp(own, role) == 0;
+}
+
+/*
+ * The same messages for a model that takes one system message, at the beginning: the first ones are joined,
+ * what a later one says stands at the head of the user's next message, so that what came before stays as it
+ * was (servers keep its computation).
+ */
+static json_t *fold_system(const json_t *messages)
+{
+    json_t *list = json_array(), *m;
+    struct ac_str held = {0};
+    bool begun = false;
+    size_t i;
+
+    json_array_foreach(messages, i, m)
+    {
+        const char *text = json_string_value(json_object_get(m, "content"));
+        if (has_role(m, "system")) {
+            ac_str_addf(&held, "%s\n\n", text ? text : "");
+            continue;
+        }
+        if (!begun && held.len)
+            json_array_append_new(
+                list, json_pack("{s:s, s:s%}", "role", "system", "content", held.p, held.len - 2));
+        if (begun && held.len && has_role(m, "user"))
+            json_array_append_new(list, prefixed(m, &held));
+        else
+            json_array_append(list, m);
+        if (!begun || has_role(m, "user"))
+            ac_str_clear(&held);
+        begun = true;
+    }
+    if (held.len)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s%}", "role", "user", "content", held.p, held.len - 2));
+    ac_str_free(&held);
+    return list;
+}
+
 static json_t *stop_list(const char *stops)
 {
     json_t *list = json_array();
@@ -113,11 +169,12 @@ static json_t *stop_list(const char *stops)
     return list;
 }
 
-char *openai_body(const struct openai_model *m, json_t *messages, bool offer_tools)
+char *openai_body(const struct openai_model *m, json_t *messages, bool offer_tools, bool one_system)
 {
     const struct openai_cfg *c = m->cfg;
-    json_t *body = json_pack("{s:o, s:O, s:b}", "model", string_of(c->model, strlen(c->model)), "messages",
-                             messages, "stream", 1);
+    json_t *sent = one_system ? fold_system(messages) : json_incref(messages);
+    json_t *body = json_pack("{s:o, s:o, s:b}", "model", string_of(c->model, strlen(c->model)), "messages",
+                             sent, "stream", 1);
 
     if (c->temperature >= 0)
         json_object_set_new(body, "temperature", json_real(c->temperature));

@@ -27,7 +27,8 @@ struct ac_breaker {
 
 void ac_breaker_init(struct ac_breaker *b, int max_failures, int open_ms);
 void ac_breaker_destroy(struct ac_breaker *b);
-/* May a call be made? Each true is followed by one ac_breaker_report. False: for how long it is refused. */
+/* May a call be made? Each true is followed by one ac_breaker_report. False: for how long it is refused (or
+ * NULL, where that is of no interest). */
 bool ac_breaker_allow(struct ac_breaker *b, int *wait_ms);
 enum ac_breaker_result { AC_BREAKER_OK, AC_BREAKER_FAILED, AC_BREAKER_UNKNOWN /* canceled: says nothing */ };
 void ac_breaker_report(struct ac_breaker *b, enum ac_breaker_result result);

@@ -192,34 +192,50 @@ static void set_callbacks(struct ac_http_call *c)
     }
 }
 
-/* The system's certificates are one file, which libcurl keeps parsed as long as no folder is asked too. */
+/* The certificates of ca_file and of the system, as one; where the system has them in one file only. */
+static void add_system(struct ac_http_call *c, const char *system)
+{
+    struct curl_blob blob = {.flags = CURL_BLOB_NOCOPY};
+    char *data;
+    size_t len;
+
+    if (system && ac_read_file(system, MAX_CERTIFICATES, &data, &len) == 0) {
+        ac_str_add(&c->trusted, "\n");
+        ac_str_add_n(&c->trusted, data, len);
+        free(data);
+    }
+    blob.data = c->trusted.p;
+    blob.len = c->trusted.len;
+    curl_easy_setopt(c->job.easy, CURLOPT_CAINFO_BLOB, &blob);
+}
+
+/*
+ * Reading all of the system's certificates takes tens of milliseconds of the loop's thread. libcurl does it
+ * once a day as long as it is asked for nothing else; beside a ca_file they are looked up in their folder.
+ */
 static int set_trust(struct ac_http_call *c)
 {
-    const char *file = c->request->ca_file, *system = curl_version_info(CURLVERSION_NOW)->cainfo;
-    bool known = system && access(system, R_OK) == 0;
-    CURL *e = c->job.easy;
+    const char *file = c->request->ca_file;
+    const curl_version_info_data *known = curl_version_info(CURLVERSION_NOW);
     char *data;
     size_t len;
 
     if (!file || !*file) {
-        if (known)
-            curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+        if (known->cainfo && access(known->cainfo, R_OK) == 0)
+            curl_easy_setopt(c->job.easy, CURLOPT_CAPATH, NULL);
         return 0;
     }
     int err = ac_read_file(file, MAX_CERTIFICATES, &data, &len);
     if (err)
         return ac_http_fail(c, AC_EINVAL, "ca_file '%.150s' cannot be read: %s", file, ac_err_text(err));
     ac_str_add_n(&c->trusted, data, len);
-    ac_str_add(&c->trusted, "\n");
     free(data);
     if (!strstr(c->trusted.p, "-----BEGIN"))
         return ac_http_fail(c, AC_EINVAL, "no certificate in ca_file '%.150s': it must be a PEM file", file);
-    if (known && ac_read_file(system, MAX_CERTIFICATES, &data, &len) == 0) {
-        ac_str_add_n(&c->trusted, data, len);
-        free(data);
-    }
-    struct curl_blob blob = {.data = c->trusted.p, .len = c->trusted.len, .flags = CURL_BLOB_NOCOPY};
-    curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob);
+    if (known->capath && access(known->capath, R_OK | X_OK) == 0)
+        curl_easy_setopt(c->job.easy, CURLOPT_CAINFO, file);
+    else
+        add_system(c, known->cainfo);
     return 0;
 }
 
@@ -300,8 +316,10 @@ static int hand_over(struct ac_http_call *c, struct ac_str *block)
 static int run(struct ac_http_call *c, struct ac_cancel *cancel)
 {
     struct ac_str block = {0};
-    int err = 0;
+    int err = ac_cancel_reason(cancel);
 
+    if (err)
+        return ac_http_fail(c, err, "%s", ac_err_text(err));
     c->begun_us = ac_now_us();
     atomic_store_explicit(&c->heard_us, c->begun_us, memory_order_relaxed);
     ac_http_loop_ask(&c->job, AC_HTTP_JOB_ADD);
@@ -311,12 +329,14 @@ static int run(struct ac_http_call *c, struct ac_cancel *cancel)
             ac_http_fail(c, err, "%s", ac_err_text(err));
             break;
         }
+        if (!c->done && (err = over_time(c, ac_now_us())))
+            break;
         if (c->handed && c->arrived.len) {
             if ((err = hand_over(c, &block)))
                 break;
             continue;
         }
-        if (c->done || (err = over_time(c, ac_now_us())))
+        if (c->done)
             break;
         wait_a_little(c);
     }

@@ -4,10 +4,12 @@
  * All transfers of the process run on one thread (libcurl's multi interface) over one pool of connections
  * that are kept open between requests: 100 in all, 20 kept, HTTP/2 where offered. A call waits for its own
  * transfer; what arrives is handed to the caller's thread, so `take` may wait or compute without holding
- * others up. TLS is checked, redirects are followed (to http and https only) unless refused, proxies are
- * taken from the environment (http_proxy, https_proxy, no_proxy) unless one is named.
+ * others up; where it is slow the server is made to wait. TLS is checked, redirects are followed (to http and
+ * https only) unless refused, but never to another server with headers that were meant for the first. Proxies
+ * are taken from the environment (http_proxy, https_proxy, no_proxy) unless one is named.
  *
- * Threads: any. Ends within 20 ms of the cancel token.
+ * Threads: any. Ends within 20 ms of the cancel token. Headers, and passwords in addresses, are in no
+ * message.
  */
 #ifndef AC_NET_HTTP_H
 #define AC_NET_HTTP_H
@@ -34,7 +36,7 @@ struct ac_http_request {
     int connect_ms;   /* longest time to get a connection; 0 = 10 s */
     int first_ms;     /* longest time from the beginning to the first byte of the answer's body; 0 = none */
     int total_ms;     /* longest time for all of it; 0 = none */
-    int stall_ms;     /* longest time without a byte; 0 = none */
+    int stall_ms;     /* longest time without a byte, where first_ms is set from the first one on; 0 = none */
     size_t max_bytes; /* of an answer in memory, and of an error's text */
     int64_t resume_from; /* > 0: only the bytes from here on */
     bool no_redirect;    /* a redirect is an answer like any other; `location` says where to */
@@ -47,15 +49,16 @@ struct ac_http_request {
      * the thread of ac_http_run.
      */
     int (*take)(void *arg, long status, int64_t total, const char *data, size_t n);
-    void (*idle)(void *arg); /* called about every 10 ms while nothing comes, on the same thread; NULL = none */
-    void *arg;
+    /* Called about every 10 ms while nothing comes, on the same thread. NULL = none. */
+    void (*idle)(void *arg);
+    void *arg; /* of both */
 };
 
 struct ac_http_answer {
     long status; /* 0: there was none */
     char type[64];
     int retry_after_s;  /* -1 = not said */
-    char location[256]; /* of a redirect that was not followed */
+    char location[256]; /* where a redirect that was not followed leads, absolute; "" = not said, too long */
     struct ac_str body;
     bool taken;            /* take was given something */
     bool cut;              /* it broke off in the middle */
@@ -66,7 +69,8 @@ struct ac_http_answer {
 
 /*
  * Sends the request and waits for the answer, of any status. AC_ECANCELED, AC_ETIMEDOUT, AC_EINVAL (the
- * address), AC_EIO (no connection, or it broke), AC_ELIMIT, or what take gave. Free with ac_http_answer_free.
+ * address, proxy or ca_file), AC_EIO (no connection, or it broke), AC_ELIMIT, AC_ECLOSED (the process ends),
+ * or what take gave. The answer is to be freed with ac_http_answer_free in any case.
  */
 int ac_http_run(const struct ac_http_request *request, struct ac_http_answer *answer,
                 struct ac_cancel *cancel);

@@ -13,7 +13,8 @@
 
 #include "base/str.h"
 
-/* One event; event is its name, "" = none. data is NUL-terminated. Non-zero ends the parsing with it. */
+/* One event; event is its name, of which 31 bytes are kept, "" = none. data is NUL-terminated. Non-zero ends
+ * the parsing with it. */
 typedef int ac_sse_fn(void *arg, const char *event, const char *data, size_t len);
 
 struct ac_sse {
@@ -23,7 +24,7 @@ struct ac_sse {
     bool after_cr, began, has_data;
 };
 
-/* AC_ELIMIT for a line or event longer than max_bytes, or what fn gave. */
+/* AC_ELIMIT for a line or event longer than max_bytes, or what fn gave; then nothing more may be fed. */
 int ac_sse_feed(struct ac_sse *s, const char *bytes, size_t n, ac_sse_fn *fn, void *arg);
 int ac_sse_finish(struct ac_sse *s, ac_sse_fn *fn, void *arg);
 void ac_sse_free(struct ac_sse *s);

@@ -11,6 +11,7 @@
 #include "tts/espeak_synth.h"
 #include "tts/flite_synth.h"
 #include "tts/hanzi.h"
+#include "tts/spoken.h"
 #include "tts/voices.h"
 
 #include <string.h>
@@ -120,15 +121,15 @@ static bool has_han(const struct ac_tts_text *t, const struct ac_tts_run *run)
     return false;
 }
 
-static int say_run(struct instance *i, const struct ac_text *in, const struct ac_tts_text *clean,
+static int say_run(struct instance *i, const struct ac_text *in, const struct ac_tts_text *text,
                    const struct ac_tts_run *run, const struct scripts *scripts, struct ac_tts_out *out)
 {
-    bool last = run->at + run->len >= clean->s.len;
+    bool last = run->at + run->len >= text->s.len;
     int tail = last ? AC_TTS_TAIL_MS : AC_TTS_INNER_TAIL_MS;
     enum ac_script script = run->script;
     struct ac_tts_voice v;
 
-    if (scripts->japanese && script == AC_SCRIPT_HAN && !has_han(clean, run))
+    if (scripts->japanese && script == AC_SCRIPT_HAN && !has_han(text, run))
         script = AC_SCRIPT_KANA;
     const char *lang = scripts->japanese ? "ja" : in->lang;
     int err = ac_tts_voice_for(&v, ac_tts_voice_wanted(in), lang, script,
@@ -137,16 +138,16 @@ static int say_run(struct instance *i, const struct ac_text *in, const struct ac
         return err;
     float rate = ac_tts_factor(in->rate), pitch = ac_tts_factor(in->pitch);
     if (v.flite)
-        return ac_flite_say(v.male ? AC_FLITE_RMS : AC_FLITE_SLT, clean, run->at, run->len, rate, pitch, tail,
+        return ac_flite_say(v.male ? AC_FLITE_RMS : AC_FLITE_SLT, text, run->at, run->len, rate, pitch, tail,
                             out);
-    struct ac_tts_text text = {0};
+    struct ac_tts_text part = {0};
     if (v.pinyin)
-        ac_hanzi_to_pinyin(&text, clean, run->at, run->len);
+        ac_hanzi_to_pinyin(&part, text, run->at, run->len);
     else
-        ac_tts_text_add_part(&text, clean, run->at, run->len);
+        ac_tts_text_add_part(&part, text, run->at, run->len);
     struct ac_espeak_how how = {v.espeak, rate, pitch, ESPEAK_GAIN, tail};
-    err = ac_espeak_say(&how, &text, out);
-    ac_tts_text_free(&text);
+    err = ac_espeak_say(&how, &part, out);
+    ac_tts_text_free(&part);
     if (err == AC_ENOENT)
         ac_env_fail(i->env, err, "eSpeak NG has no voice '%s': see /api/voices for those it has", v.espeak);
     else if (err == AC_EENGINE)
@@ -157,7 +158,7 @@ static int say_run(struct instance *i, const struct ac_text *in, const struct ac
 static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *cancel)
 {
     struct instance *i = inst;
-    struct ac_tts_text clean = {0};
+    struct ac_tts_text clean = {0}, text = {0};
     struct ac_tts_out o;
     struct ac_tts_run run;
     size_t at = 0;
@@ -166,22 +167,25 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
         return 0; /* a sentence is complete when it comes */
     ac_tts_out_init(&o, out, in, cancel);
     int err = ac_tts_clean(&clean, in->text.text, strlen(in->text.text));
+    if (!err)
+        err = ac_tts_spoken(&text, &clean, in->text.lang);
     if (err)
         ac_env_fail(i->env, err, "%s", ac_err_text(err));
     else
         err = ac_tts_voice_check(in->text.voice, i->env);
-    struct scripts scripts = err ? (struct scripts){0} : scan(&clean, in->text.lang);
-    while (!err && ac_tts_next_run(&clean, &at, AC_TTS_MAX_RUN, scripts.japanese, &run)) {
+    struct scripts scripts = err ? (struct scripts){0} : scan(&text, in->text.lang);
+    while (!err && ac_tts_next_run(&text, &at, AC_TTS_MAX_RUN, scripts.japanese, &run)) {
         if (o.pos_us > AC_TTS_MAX_US)
             err = ac_env_fail(i->env, AC_ELIMIT, "the sentence is longer than %d minutes",
                               AC_TTS_MAX_US / 60000000);
         else
-            err = ac_cancelled(cancel) ? AC_ECANCELED : say_run(i, &in->text, &clean, &run, &scripts, &o);
+            err = ac_cancelled(cancel) ? AC_ECANCELED : say_run(i, &in->text, &text, &run, &scripts, &o);
     }
     if (!err)
         err = ac_tts_out_finish(&o);
     ac_tts_out_free(&o);
     ac_tts_text_free(&clean);
+    ac_tts_text_free(&text);
     return err;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "avatarchat/handler.h"
 #include "tts/flite_synth.h"
+#include "tts/spoken.h"
 #include "tts/text.h"
 #include "tts/voices.h"
 
@@ -51,9 +52,9 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
 }
 
 /* English by the language tag or, without one, by the letters. */
-static int check(struct instance *i, const struct ac_text *t, const struct ac_tts_text *clean)
+static int check(struct instance *i, const struct ac_text *t, const struct ac_tts_text *text)
 {
-    const char *p = clean->s.p, *end = p + clean->s.len;
+    const char *p = text->s.p, *end = p + text->s.len;
 
     if (t->lang[0] && !ac_tts_lang_is(t->lang, "en") && strcmp(t->lang, "auto") != 0)
         return ac_env_fail(i->env, AC_ENOTSUP, "flite speaks English only, not '%s': add espeak to tts.use",
@@ -72,7 +73,7 @@ static int check(struct instance *i, const struct ac_text *t, const struct ac_tt
 static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, struct ac_cancel *cancel)
 {
     struct instance *i = inst;
-    struct ac_tts_text clean = {0};
+    struct ac_tts_text clean = {0}, text = {0};
     struct ac_tts_out o;
     struct ac_tts_run run;
     size_t at = 0;
@@ -81,24 +82,27 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
         return 0; /* a sentence is complete when it comes */
     ac_tts_out_init(&o, out, in, cancel);
     int err = ac_tts_clean(&clean, in->text.text, strlen(in->text.text));
+    if (!err)
+        err = ac_tts_spoken(&text, &clean, in->text.lang);
     if (err)
         ac_env_fail(i->env, err, "%s", ac_err_text(err));
     else
-        err = check(i, &in->text, &clean);
+        err = check(i, &in->text, &text);
     enum ac_flite_voice voice =
         ac_tts_voice_is_male(ac_tts_voice_wanted(&in->text)) ? AC_FLITE_RMS : AC_FLITE_SLT;
-    while (!err && ac_tts_next_run(&clean, &at, AC_TTS_MAX_RUN, false, &run)) {
+    while (!err && ac_tts_next_run(&text, &at, AC_TTS_MAX_RUN, false, &run)) {
         if (o.pos_us > AC_TTS_MAX_US)
             err = ac_env_fail(i->env, AC_ELIMIT, "the sentence is longer than %d minutes",
                               AC_TTS_MAX_US / 60000000);
         else
-            err = ac_flite_say(voice, &clean, run.at, run.len, ac_tts_factor(in->text.rate),
+            err = ac_flite_say(voice, &text, run.at, run.len, ac_tts_factor(in->text.rate),
                                ac_tts_factor(in->text.pitch), AC_TTS_TAIL_MS, &o);
     }
     if (!err)
         err = ac_tts_out_finish(&o);
     ac_tts_out_free(&o);
     ac_tts_text_free(&clean);
+    ac_tts_text_free(&text);
     return err;
 }
 

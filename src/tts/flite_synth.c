@@ -113,7 +113,7 @@ static const cst_item *last_segment(const cst_item *word)
     return item_last_daughter(item_last_daughter(item_as(word, "SylStructure")));
 }
 
-/* One word a token, as long as all that is said for it ("3.5": three point five). */
+/* One word a token of the sentence, as long as all that is said for it ("$3.50": three dollars fifty). */
 static void collect_words(const cst_utterance *u, const struct ac_tts_text *ascii, struct ac_words *words)
 {
     const char *at = ascii->s.p;
@@ -129,6 +129,13 @@ static void collect_words(const cst_utterance *u, const struct ac_tts_text *asci
         if (!seg || !end)
             continue;
         const cst_item *before = item_prev(item_as(seg, "Segment"));
+        struct ac_word *last_word = words->n ? &words->v[words->n - 1] : NULL;
+        if (last_word && span.start < last_word->text_start + last_word->text_len) {
+            last_word->end_us = segment_us(item_as(end, "Segment"));
+            if (span.end > last_word->text_start + last_word->text_len)
+                last_word->text_len = span.end - last_word->text_start;
+            continue;
+        }
         struct ac_word *w = ac_words_add(words);
         w->start_us = segment_us(before);
         w->end_us = segment_us(item_as(end, "Segment"));

@@ -1,8 +1,8 @@
 /*
  * Chinese characters to pinyin. See hanzi.h.
  *
- *   characters → numbers spelled out → readings (longest word of the table, else ICU's Han-Latin) → words
- * (the table's, else ICU's word borders) → tones of 一 and 不 → text
+ *   characters → readings (longest word of the table, else ICU's Han-Latin) → words (the table's, else ICU's
+ *   word borders) → tones of 一 and 不 → text
  *
  * The tone of a third tone before another third tone is eSpeak NG's own work (inside of a word).
  */
@@ -29,7 +29,8 @@ static struct {
 
 /* One character of the text with its reading. */
 struct unit {
-    struct ac_hanzi h;
+    uint32_t cp;
+    struct ac_tts_span span;
     char syllable[SYLLABLE]; /* with tone digit; "" for what is no character */
     bool from_table;
     bool joined; /* belongs to the same word as the one before */
@@ -105,7 +106,7 @@ static const struct ac_hanzi_word *find_word(const struct unit *u, size_t i, siz
     struct ac_str key = {0};
 
     for (size_t k = 1; k <= MAX_WORD + 1 && i + k <= end; k++) {
-        ac_utf8_add(&key, u[i + k - 1].h.cp);
+        ac_utf8_add(&key, u[i + k - 1].cp);
         const struct ac_hanzi_word *w = bsearch(key.p, words, n_words, sizeof *words, compare_words);
         if (w) {
             found = w;
@@ -134,13 +135,13 @@ static void read_characters(struct unit *u, size_t n)
 {
     for (size_t i = 0, k = 1; i < n; i += k) {
         k = 1;
-        if (ac_tts_script(u[i].h.cp) != AC_SCRIPT_HAN)
+        if (ac_tts_script(u[i].cp) != AC_SCRIPT_HAN)
             continue;
         const struct ac_hanzi_word *w = find_word(u, i, n, &k);
         if (w)
             apply_word(u + i, k, w->pinyin);
         else
-            icu_reading(u[i].h.cp == 0x3007 ? 0x96f6 : u[i].h.cp, u[i].syllable);
+            icu_reading(u[i].cp == 0x3007 ? 0x96f6 : u[i].cp, u[i].syllable);
     }
 }
 
@@ -154,7 +155,7 @@ static void join_words(struct unit *u, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         at[len] = i;
-        U16_APPEND_UNSAFE(text, len, (UChar32)u[i].h.cp);
+        U16_APPEND_UNSAFE(text, len, (UChar32)u[i].cp);
         at[len] = i + 1;
     }
     UBreakIterator *it = ubrk_open(UBRK_WORD, "zh", text, len, &err);
@@ -188,8 +189,8 @@ static void set_tone(struct unit *u, char tone)
 
 static bool is_numeral(uint32_t cp)
 {
-    static const uint32_t numerals[] = {0x96f6, 0x4e00, 0x4e8c, 0x4e09, 0x56db, 0x4e94, 0x516d,
-                                        0x4e03, 0x516b, 0x4e5d, 0x5341, 0x70b9, 0x7b2c}; /* 零一…九十点第 */
+    static const uint32_t numerals[] = {0x96f6, 0x4e00, 0x4e8c, 0x4e09, 0x56db, 0x4e94, 0x516d, 0x4e03,
+                                        0x516b, 0x4e5d, 0x5341, 0x70b9, 0x7b2c, 0x5e7a}; /* 零一…九十点第幺 */
 
     for (size_t i = 0; i < sizeof numerals / sizeof *numerals; i++)
         if (numerals[i] == cp)
@@ -197,16 +198,16 @@ static bool is_numeral(uint32_t cp)
     return false;
 }
 
-/* 一 counts or names: 一月, 一号, 第一, 十一 keep the first tone. */
+/* 一 counts or names: 一月, 一号, 第一, 十一, 三分之一 keep the first tone. */
 static bool keeps_first_tone(const struct unit *u, size_t i, size_t n)
 {
     static const uint32_t after[] = {0x6708, 0x65e5, 0x53f7, 0x697c,
                                      0x70b9, 0x7ea7, 0x5230, 0x81f3}; /* 月日号楼点级到至 */
 
-    if (u[i].h.plain_one || (i && is_numeral(u[i - 1].h.cp)) || (i + 1 < n && is_numeral(u[i + 1].h.cp)))
+    if ((i && (is_numeral(u[i - 1].cp) || u[i - 1].cp == 0x4e4b)) || (i + 1 < n && is_numeral(u[i + 1].cp)))
         return true;
     for (size_t k = 0; k < sizeof after / sizeof *after; k++)
-        if (i + 1 < n && u[i + 1].h.cp == after[k])
+        if (i + 1 < n && u[i + 1].cp == after[k])
             return true;
     return false;
 }
@@ -217,9 +218,9 @@ static void change_tones(struct unit *u, size_t n)
         char next = tone_of(&u[i + 1]);
         if (u[i].from_table || !tone_of(&u[i]) || !next)
             continue;
-        if (u[i].h.cp == 0x4e0d && next == '4') /* 不 */
+        if (u[i].cp == 0x4e0d && next == '4') /* 不 */
             set_tone(&u[i], '2');
-        else if (u[i].h.cp == 0x4e00 && !keeps_first_tone(u, i, n)) /* 一 */
+        else if (u[i].cp == 0x4e00 && !keeps_first_tone(u, i, n)) /* 一 */
             set_tone(&u[i], next == '4' || next == '5' ? '2' : '4');
     }
 }
@@ -269,8 +270,6 @@ static const char *plain_mark(uint32_t cp)
         return " she4shi4du4 ";
     case 0xb0:
         return " du4 ";
-    case '0' ... '9': /* left over only after a failure to read a number */
-        return NULL;
     default:
         return " ";
     }
@@ -281,40 +280,40 @@ static void write_units(struct ac_tts_text *out, const struct unit *u, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (u[i].syllable[0]) {
             if (!u[i].joined && out->s.len && out->s.p[out->s.len - 1] != ' ')
-                ac_tts_text_add(out, ' ', u[i].h.span);
-            ac_tts_text_add_ascii(out, u[i].syllable, u[i].h.span);
-        } else if (ac_tts_script(u[i].h.cp) != AC_SCRIPT_HAN) {
-            const char *mark = plain_mark(u[i].h.cp);
+                ac_tts_text_add(out, ' ', u[i].span);
+            ac_tts_text_add_ascii(out, u[i].syllable, u[i].span);
+        } else if (ac_tts_script(u[i].cp) != AC_SCRIPT_HAN) {
+            const char *mark = plain_mark(u[i].cp);
             if (mark)
-                ac_tts_text_add_ascii(out, mark, u[i].h.span);
+                ac_tts_text_add_ascii(out, mark, u[i].span);
         }
     }
 }
 
+/* The character for a digit. */
+static uint32_t digit_character(uint32_t cp)
+{
+    static const uint32_t digits[] = {0x96f6, 0x4e00, 0x4e8c, 0x4e09, 0x56db,
+                                      0x4e94, 0x516d, 0x4e03, 0x516b, 0x4e5d}; /* 零一二三四五六七八九 */
+
+    return cp >= '0' && cp <= '9' ? digits[cp - '0'] : cp;
+}
+
 void ac_hanzi_to_pinyin(struct ac_tts_text *out, const struct ac_tts_text *in, size_t at, size_t len)
 {
+    struct unit *u = ac_zalloc((len + 1) * sizeof *u);
+    size_t n = 0;
     struct ac_tts_text part = {0};
-    struct ac_hanzi_list raw = {0}, list = {0};
 
     ac_tts_text_add_part(&part, in, at, len);
-    const char *p = part.s.p, *end = p + part.s.len;
-    for (size_t i = 0; p && p < end; i++)
-        ac_hanzi_add(&raw, ac_utf8_next(&p, end), part.map[i], false);
-    for (size_t i = 0; i < raw.n;) {
-        size_t taken = ac_hanzi_number(&raw, i, &list);
-        if (!taken)
-            ac_hanzi_add(&list, raw.v[i].cp, raw.v[i].span, false);
-        i += taken ? taken : 1;
+    for (const char *p = part.s.p, *end = p + part.s.len; p && p < end; n++) {
+        u[n].cp = digit_character(ac_utf8_next(&p, end));
+        u[n].span = part.map[n];
     }
-    struct unit *u = ac_zalloc((list.n + 1) * sizeof *u);
-    for (size_t i = 0; i < list.n; i++)
-        u[i].h = list.v[i];
-    read_characters(u, list.n);
-    join_words(u, list.n);
-    change_tones(u, list.n);
-    write_units(out, u, list.n);
+    read_characters(u, n);
+    join_words(u, n);
+    change_tones(u, n);
+    write_units(out, u, n);
     free(u);
-    free(raw.v);
-    free(list.v);
     ac_tts_text_free(&part);
 }

@@ -101,6 +101,11 @@ static bool is_spoken_sign(uint32_t cp)
            cp == 0xa3 || cp == 0xa5;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 int ac_tts_clean(struct ac_tts_text *out, const char *text, size_t len)
 {
     const char *p = text, *end = text + len;
@@ -111,7 +116,10 @@ int ac_tts_clean(struct ac_tts_text *out, const char *text, size_t len)
         return AC_EUTF8;
     while (p < end) {
         const char *from = p;
-        uint32_t cp = plain_form(ac_utf8_next(&p, end));
+        uint32_t cp = ac_utf8_next(&p, end);
+        bool compares = (cp == '<' || cp == '>') && from > text && p < end &&
+                        ((from[-1] == ' ' && *p == ' ') || (is_digit(from[-1]) && is_digit(*p)));
+        cp = compares ? cp + 0xfee0 : plain_form(cp); /* "5 < 6": no markup */
         struct ac_tts_span span = {(uint32_t)(from - text), (uint32_t)(p - text)};
         if (is_dropped(cp))
             continue;
@@ -129,7 +137,8 @@ int ac_tts_clean(struct ac_tts_text *out, const char *text, size_t len)
         } else {
             unbroken = 0;
         }
-        speakable = speakable || u_isalnum((UChar32)cp) || is_spoken_sign(cp);
+        speakable = speakable || u_isalnum((UChar32)cp) || u_charType((UChar32)cp) == U_OTHER_NUMBER ||
+                    is_spoken_sign(cp);
         ac_tts_text_add(out, cp, span);
     }
     return speakable ? 0 : AC_EEMPTY;
@@ -263,30 +272,56 @@ static const struct {
     uint32_t cp;
     const char *ascii;
 } typed[] = {
-    {0x2018, "'"},       {0x2019, "'"},
-    {0x201c, "\""},      {0x201d, "\""},
-    {0x2013, "-"},       {0x2014, ", "},
-    {0x2026, "..."},     {0x20ac, " euro "},
-    {0xa3, " pounds "},  {0xa5, " yen "},
-    {0xb0, " degrees "}, {0xd7, " times "},
-    {0xf7, " by "},      {0xb1, " plus or minus "},
-    {0xdf, "ss"},        {0xe6, "ae"},
-    {0xc6, "Ae"},        {0xf8, "o"},
-    {0xd8, "O"},         {0x153, "oe"},
-    {0x152, "Oe"},       {0x142, "l"},
-    {0x141, "L"},        {0x131, "i"},
-    {0xfe, "th"},        {0xf0, "th"},
-    {0x3002, ". "},      {0xff0c, ", "},
-    {0x3001, ", "},      {0xff01, "! "},
-    {0xff1f, "? "},      {0xff1b, "; "},
-    {0xff1a, ": "},      {'_', " "},
-    {'*', " "},          {'`', " "},
-    {'\\', " "},         {'~', " "},
-    {'^', " "},          {'{', " "},
-    {'}', " "},          {'[', " "},
-    {']', " "},          {'=', " equals "},
-    {'+', " plus "},     {'%', " percent "},
-    {'&', " and "},      {'@', " at "},
+    {0x2018, "'"},
+    {0x2019, "'"},
+    {0x201c, "\""},
+    {0x201d, "\""},
+    {0x2013, "-"},
+    {0x2014, ", "},
+    {0x2026, "..."},
+    {0x20ac, " euro "},
+    {0xa3, " pounds "},
+    {0xa5, " yen "},
+    {0xb0, " degrees "},
+    {0xd7, " times "},
+    {0xf7, " by "},
+    {0xb1, " plus or minus "},
+    {0xdf, "ss"},
+    {0xe6, "ae"},
+    {0xc6, "Ae"},
+    {0xf8, "o"},
+    {0xd8, "O"},
+    {0x153, "oe"},
+    {0x152, "Oe"},
+    {0x142, "l"},
+    {0x141, "L"},
+    {0x131, "i"},
+    {0xfe, "th"},
+    {0xf0, "th"},
+    {0x3002, ". "},
+    {0xff0c, ", "},
+    {0x3001, ", "},
+    {0xff01, "! "},
+    {0xff1f, "? "},
+    {0xff1b, "; "},
+    {0xff1a, ": "},
+    {'_', " "},
+    {'*', " "},
+    {'`', " "},
+    {'\\', " "},
+    {'~', " "},
+    {'^', " "},
+    {'{', " "},
+    {'}', " "},
+    {'[', " "},
+    {']', " "},
+    {'=', " equals "},
+    {'+', " plus "},
+    {'%', " percent "},
+    {'&', " and "},
+    {'@', " at "},
+    {0xff1c, " less than "},
+    {0xff1e, " greater than "},
 };
 
 void ac_tts_to_ascii(struct ac_tts_text *out, const struct ac_tts_text *in, size_t at, size_t len)

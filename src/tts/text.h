@@ -31,8 +31,9 @@ struct ac_tts_span ac_tts_text_span(const struct ac_tts_text *t, size_t first, s
 
 /*
  * Cleans a sentence: control and invisible characters go, white space becomes one blank, full-width letters
- * and digits become plain, angle brackets and vertical bars become blanks (never markup), unbroken strings
- * are cut every 60 characters. AC_EUTF8 for malformed input, AC_EEMPTY when nothing can be spoken.
+ * and digits become plain, angle brackets and vertical bars become blanks (never markup; a bracket between
+ * blanks or digits becomes its full-width form, which is said), unbroken strings are cut every 60 characters.
+ * AC_EUTF8 for malformed input, AC_EEMPTY when nothing can be spoken.
  */
 int ac_tts_clean(struct ac_tts_text *out, const char *text, size_t len);
 

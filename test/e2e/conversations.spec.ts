@@ -173,7 +173,7 @@ test("the drawer keeps the keyboard, and Escape closes it", async ({ page }) => 
 });
 
 test("a conversation that is gone: the page says so and begins another", async ({ page }) => {
-  await page.addInitScript(() => sessionStorage.setItem("avatar-chat.conversation", "nowhere"));
+  await page.addInitScript(() => sessionStorage.setItem("avatar-chat.conversation", "f".repeat(32)));
   await visit(page);
   await expect(page.locator(id("notices"))).toContainText("not there any more");
   await ask(page, "short please");

@@ -27,22 +27,26 @@ test("a late sentence: the picture idles and goes on by itself", async ({ page }
 test("a failed answer is told in words, and the next one works", async ({ page }) => {
   await open(page, server.url);
   await ask(page, "fail please");
-  await expect(page.locator(id("notices"))).toContainText("did not answer");
+  await expect(page.locator(id("fault"))).toContainText("did not answer");
   await expect(page.locator(id("assistant"))).toHaveAttribute("data-state", "failed");
   await stateIs(page, "idle");
   await shot(page, "error");
-  await page.locator(`${id("notices")} button`).click();
-  await expect(page.locator(id("notices"))).toBeEmpty();
   await ask(page, "short please");
   await stateIs(page, "speaking");
   await stateIs(page, "idle");
 });
 
-test("a replaced engine is told", async ({ page }) => {
-  await open(page, server.url);
-  await ask(page, "degrade please");
-  await expect(page.locator(id("notices"))).toContainText("flite took over from edge");
-});
+for (const [locale, words] of [["en-US", "speech synthesis: edge → flite"], ["zh-CN", "语音合成已切换：edge → flite"]]) {
+  test(`a replaced engine is told in ${locale}, until it is dismissed`, async ({ browser }) => {
+    const page = await browser.newPage({ locale });
+    await open(page, server.url);
+    await ask(page, "degrade please");
+    await expect(page.locator(id("notices"))).toContainText(words);
+    await page.locator(`${id("notices")} button`).click();
+    await expect(page.locator(id("notices"))).toBeEmpty();
+    await page.close();
+  });
+}
 
 test("a socket that breaks in mid-answer: what came is played out, then the page is back", async ({ page }) => {
   await open(page, server.url);

@@ -210,11 +210,11 @@ static void *run(void *arg)
             return NULL;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         *c = (struct connection){.server = s, .fd = fd};
+        pthread_mutex_lock(&s->lock);
+        s->n_connections++; /* before its first request is counted */
+        pthread_mutex_unlock(&s->lock);
         if (pthread_create(&c->thread, NULL, run_connection, c) != 0)
             abort();
-        pthread_mutex_lock(&s->lock);
-        s->n_connections++;
-        pthread_mutex_unlock(&s->lock);
     }
     fprintf(stderr, "fake_http: more than %d connections\n", MAX_CONNECTIONS);
     abort();

@@ -62,6 +62,8 @@ struct fake_openai_reply {
     bool split_pairs; /* surrogate pairs are cut in two events */
     bool no_index;    /* calls of tools without index, all in one event each */
     enum fake_openai_fault fault;
+    void (*sent)(void *arg, size_t piece); /* called when a piece of text, from 0, has gone to the socket */
+    void *sent_arg;
     size_t fault_after;     /* pieces of text before it */
     const char *fault_text; /* the error's message */
 };

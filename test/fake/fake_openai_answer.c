@@ -164,6 +164,8 @@ static void send_text(struct stream *s, const char *text, const char *field)
             send_halves(s, cp);
         else
             send_delta(s, json_pack("{s:s%}", field, text, n), NULL);
+        if (s->r->sent)
+            s->r->sent(s->r->sent_arg, s->n_pieces - 1);
         text += n;
     }
 }

@@ -1,10 +1,12 @@
-/* Text on its way to a synthesiser: cleaning, runs of a script, ASCII; maps stay inside of the sentence. */
+/* Text on its way to a synthesiser: cleaning, numbers and the like in words, runs of a script, ASCII; maps
+ * stay inside of the sentence. */
 #include "fuzz.h"
 
 #include <string.h>
 
 #include "avatarchat/err.h"
 #include "base/str.h"
+#include "tts/spoken.h"
 #include "tts/text.h"
 
 static void check_text(const struct ac_tts_text *t, size_t sentence_len)
@@ -33,6 +35,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fuzz_check(t.s.len > 0);
     check_text(&t, len);
+    static const char *const langs[] = {"", "en", "zh-CN", "de"};
+    struct ac_tts_text spoken = {0};
+    err = ac_tts_spoken(&spoken, &t, langs[data[0] / 2 % 4]);
+    fuzz_check(!err || err == AC_EEMPTY);
+    if (!err)
+        check_text(&spoken, len);
+    ac_tts_text_free(&t);
+    if (err) {
+        ac_tts_text_free(&spoken);
+        return 0;
+    }
+    t = spoken;
     struct ac_tts_run run;
     size_t at = 0, end = 0;
     while (ac_tts_next_run(&t, &at, max_bytes, merge, &run)) {

@@ -12,7 +12,7 @@ const head = ({ id, title, created_ms, updated_ms, messages }) => ({ id, title, 
 export const find = (client, id) => of(client).get(id);
 
 export function begin(client, question, now = Date.now()) {
-  const made = { id: `c${++counter}`, title: [...question].slice(0, 60).join(""), created_ms: now, updated_ms: now, messages: [] };
+  const made = { id: String(++counter).padStart(32, "0"), title: [...question].slice(0, 60).join(""), created_ms: now, updated_ms: now, messages: [] };
   of(client).set(made.id, made);
   return made;
 }

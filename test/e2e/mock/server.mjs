@@ -10,7 +10,7 @@
  *     short  the first sentence only              plain   as short, without the times of its words
  *     rich   a long answer in Markdown                think   an answer behind thoughts
  *     empty  a turn without a text                    half    an error after the first sentence
- * Conversations are kept in memory (conversations.mjs); POST /mock/seed `{client, list}` makes some.
+ * What is to be said (`say`) is the first sentence, and fails in the voice "cmn". Conversations are kept in memory (conversations.mjs); POST /mock/seed `{client, list}` makes some.
  * It hears loud from quiet: 200 ms of loud begin an utterance, 500 ms of quiet (or audio_end) end it; what was said is SPOKEN,
  * word by word. `/api/heard` tells what came of the microphones. `deaf`: it cannot listen.
  * Run from web/ or with NODE_PATH, for the package ws.
@@ -249,7 +249,7 @@ class Session {
     }
     if (type === "interrupt" && !this.interrupt("request")) this.send("interrupted", { turn: null, reason: "request" });
     if (type === "text") this.ask(String(data.text), false, data.idle_ms);
-    if (type === "say") this.ask("short", false, data.idle_ms, true);
+    if (type === "say") this.ask(this.prefs.voice === "cmn" ? "fail" : "short", false, data.idle_ms, true);
   }
   converse({ client, conversation }) {
     this.client = client;
@@ -285,10 +285,17 @@ class Session {
     if (!said) this.keepQuestion(text, this.turn + 1);
     void this.run(++this.turn, text, idleMs, spoken).catch(() => this.socket.terminate());
   }
+  /** Delivery `clip`: the first sentence as one file. Gives the number of fragments that are left to be sent. */
+  clip(turn, count) {
+    const bytes = Buffer.concat([init, ...fragments.slice(0, count)]);
+    this.send("video_chunk_meta", { turn, seq: 0, chunk: 0, text: SENTENCES[0], size: bytes.length, mime: "video/mp4", codecs: "avc1.42C01E, mp4a.40.2", init: true, first: true, last: true, start_ms: 0, duration_ms: SENTENCE_MS, idle_ms: 0 });
+    this.socket.send(bytes);
+    return 0;
+  }
   async run(turn, text, idleMs, spoken) {
     const verb = text.split(" ")[0];
     const start = Date.now();
-    const parts = ["short", "plain", "rich", "think"].includes(verb) ? fragments.slice(0, SENTENCE_MS / FRAGMENT_MS) : fragments;
+    const parts = fragments.slice(0, ["short", "plain", "rich", "think"].includes(verb) ? SENTENCE_MS / FRAGMENT_MS : undefined);
     const live = () => this.running === turn && this.socket.readyState === 1;
     this.running = turn;
     this.send("state", { state: "thinking", turn });
@@ -318,6 +325,7 @@ class Session {
     if (!live()) return;
     this.send("state", { state: "speaking", turn });
     const perSentence = SENTENCE_MS / FRAGMENT_MS;
+    if (this.prefs.delivery === "clip") parts.length = this.clip(turn, perSentence);
     for (let i = 0; i < parts.length && live(); i++) {
       const seq = Math.min(Math.floor(i / perSentence), SENTENCES.length - 1);
       const first = i === seq * perSentence;

@@ -206,6 +206,26 @@ static void test_interruption(void **state)
     }
 }
 
+/* Five failures in a row, and it is not asked any more. */
+static void test_left_alone(void **state)
+{
+    const struct fake_reply down = {
+        .status = 503, .head = "Retry-After: 0\r\n", .body = "down", .keep = true};
+    struct service s;
+
+    (void)state;
+    start(&s, &down, 1);
+    set_option(&s.engine, "retries", "0");
+    for (int i = 1; i <= 7; i++) {
+        assert_int_equal(ear_hear(&s.ear, pcm, RATE, RATE, ""), 0);
+        assert_int_equal(ear_finish(&s.ear, NULL), i <= 5 ? AC_EENGINE : AC_EBUSY);
+        assert_int_equal(fake_http_count(s.http), i <= 5 ? i : 5);
+        s.engine.info->reset(s.ear.inst);
+    }
+    assert_non_null(strstr(s.ear.env.reason, "failed 5 times in a row and is left alone for"));
+    stop(&s);
+}
+
 static void test_no_answer_in_time(void **state)
 {
     const struct fake_reply slow = {.status = 200, .body = OK, .delay_ms = 2500};
@@ -284,10 +304,10 @@ static void test_configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request),           cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_interruption),      cmocka_unit_test(test_too_short_is_not_sent),
-        cmocka_unit_test(test_no_answer_in_time), cmocka_unit_test(test_unreachable),
-        cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_request),      cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_interruption), cmocka_unit_test(test_too_short_is_not_sent),
+        cmocka_unit_test(test_left_alone),   cmocka_unit_test(test_no_answer_in_time),
+        cmocka_unit_test(test_unreachable),  cmocka_unit_test(test_configuration),
     };
 
     unsetenv("http_proxy");

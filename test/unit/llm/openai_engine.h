@@ -224,6 +224,8 @@ static inline const char *text_at(const json_t *body, size_t message, const char
 struct later {
     struct ac_cancel *token;
     int ms;
+    struct world *w;
+    size_t n_requests; /* that the server had got before */
     pthread_t thread;
 };
 
@@ -232,13 +234,14 @@ static inline void *trigger_later(void *arg)
     struct later *l = arg;
 
     ac_sleep_us(l->ms * INT64_C(1000));
+    l->n_requests = fake_openai_count(l->w->server, "");
     ac_cancel_trigger(l->token);
     return NULL;
 }
 
-static inline void later_start(struct later *l, struct ac_cancel *token, int ms)
+static inline void later_start(struct later *l, struct world *w, struct ac_cancel *token, int ms)
 {
-    *l = (struct later){.token = token, .ms = ms};
+    *l = (struct later){.w = w, .token = token, .ms = ms};
     assert_int_equal(pthread_create(&l->thread, NULL, trigger_later, l), 0);
 }
 

@@ -1,8 +1,9 @@
 /* The openai engine when all goes well: requests, streams of every kind, summaries, retrieval, warming up. */
 #include "openai_engine.h"
 
-static const char STORY[] = "Once upon a time, 从前有座山 😀👩‍🚀, there was naïve café №5: \"quoted\" \\ "
-                            "and\nlines.";
+static const char STORY[] =
+    "Once upon a time, 从前有座山 😀👩‍🚀, there was naïve café №5: \"quoted\" \\ "
+    "and\nlines.";
 
 static void expect(struct world *w, const char *question, const char *want)
 {
@@ -244,6 +245,53 @@ static void fitting_passages_go_before_the_question(void **state)
     remove_knowledge(folder);
 }
 
+/* Answers as newer models' templates do: system messages at the beginning only. */
+static const struct fake_openai_reply *strict_template(void *arg, size_t i, const char *body)
+{
+    static const struct fake_openai_reply
+        refusal =
+            {.status = 500,
+             .body =
+                 "{\"error\": {\"message\": \"Jinja Exception: System message must be at the beginning.\"}}"},
+        answer = {.text = "Fine."};
+    json_t *root = json_loads(body, 0, NULL), *m;
+    bool bad = false;
+    size_t k;
+
+    (void)arg, (void)i;
+    json_array_foreach(json_object_get(root, "messages"), k, m)
+    {
+        bad = bad || (k > 0 && !strcmp(json_string_value(json_object_get(m, "role")), "system"));
+    }
+    json_decref(root);
+    return bad ? &refusal : &answer;
+}
+
+static void a_strict_template_is_obeyed(void **state)
+{
+    static const char *const lines[] = {"system: You are Lin.", "system: Ann has a dog.",   "user: Hi",
+                                        "assistant: Hello.",    "system: Parking is free.", "user: Is it?"};
+    struct world w;
+
+    (void)state;
+    world_prepare(&w, &(struct fake_openai_config){.choose = strict_template});
+    assert_int_equal(world_open(&w), 0);
+    assert_int_equal(ask_lines(&w, lines, 6), 0);
+    assert_string_equal(w.text.p, "Fine.");
+    assert_int_equal(ask_lines(&w, lines, 6), 0);
+    assert_int_equal(fake_openai_count(w.server, CHAT), 3); /* once it was refused, then it is known */
+    for (size_t i = 1; i < 3; i++) {
+        json_t *body = body_of(&w, i);
+        assert_int_equal(json_array_size(json_object_get(body, "messages")), 4);
+        assert_string_equal(text_at(body, 0, "role"), "system");
+        assert_string_equal(text_at(body, 0, "content"), "You are Lin.\n\nAnn has a dog.");
+        assert_string_equal(text_at(body, 1, "content"), "Hi");
+        assert_string_equal(text_at(body, 3, "content"), "Parking is free.\n\nIs it?");
+        json_decref(body);
+    }
+    world_stop(&w);
+}
+
 static void warming_up_opens_the_connection(void **state)
 {
     struct fake_openai_request warm, chat;
@@ -328,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_summary_is_asked_for),
         cmocka_unit_test(a_long_answer_is_ended),
         cmocka_unit_test(fitting_passages_go_before_the_question),
+        cmocka_unit_test(a_strict_template_is_obeyed),
         cmocka_unit_test(warming_up_opens_the_connection),
         cmocka_unit_test(sessions_share_the_model),
     };

@@ -264,7 +264,7 @@ static void an_interruption_is_heard_at_once(void **state)
         world_prepare(&w, &(struct fake_openai_config){.replies = &replies[i], .n = 1});
         set_option(&w, "retries", "2");
         assert_int_equal(world_open(&w), 0);
-        later_start(&l, w.cancel, 200);
+        later_start(&l, &w, w.cancel, 200);
         assert_int_equal(ask(&w, "Hello?"), AC_ECANCELED);
         assert_true(ac_now_us() - w.asked_us < 3000000);
         pthread_join(l.thread, NULL);

@@ -22,7 +22,7 @@ static const char TOOLS[] = "- name: weather\n"
                             "    additionalProperties: false\n"
                             "  url: ORIGIN/weather/{city}?days={days}\n"
                             "  headers: {X-Key: \"key ${TEST_TOOL_KEY}\"}\n"
-                            "  timeout_ms: 400\n"
+                            "  timeout_ms: 1500\n"
                             "  max_bytes: 200\n"
                             "HOSTS"
                             "- name: send_mail\n"
@@ -219,7 +219,7 @@ static void the_model_is_told_what_failed(void **state)
          {"GET /weather/", 500, NULL, "{\"error\": \"no data\"}", 0},
          "",
          "HTTP 500: no data"},
-        {{"x", "weather", "{\"city\": \"x\"}"}, {"GET /weather/", 0, NULL, "", 2000}, "", "within 400 ms"},
+        {{"x", "weather", "{\"city\": \"x\"}"}, {"GET /weather/", 0, NULL, "", 6000}, "", "within 1500 ms"},
         {{"x", "weather", "{\"city\": \"x\"}"},
          {"GET /weather/", 0, NULL, large, 0},
          "",
@@ -297,10 +297,10 @@ static void what_changes_something_waits_for_confirmation(void **state)
     (void)state;
     tools_start(&w, &(struct fake_openai_config){.replies = script, .n = 2, .routes = &route, .n_routes = 1});
     w.confirmed = ac_cancel_new(NULL);
-    later_start(&l, w.confirmed, 300);
+    later_start(&l, &w, w.confirmed, 300);
     assert_int_equal(ask(&w, "Write to Ann."), 0);
-    assert_true(ac_now_us() - w.asked_us >= 300000);
     pthread_join(l.thread, NULL);
+    assert_int_equal(l.n_requests, 1); /* the model's was the only one until then */
     assert_string_equal(w.text.p, "Sent.");
     assert_true(fake_openai_get(w.server, "POST /mail/ann ", 0, &r));
     assert_string_equal(r.body, "{\"text\":\"Hi 😀\"}"); /* what is not in the address */
@@ -310,7 +310,7 @@ static void what_changes_something_waits_for_confirmation(void **state)
     /* never confirmed: interrupted, and nothing was sent */
     tools_start(&w, &(struct fake_openai_config){.replies = script, .n = 2, .routes = &route, .n_routes = 1});
     w.confirmed = ac_cancel_new(NULL);
-    later_start(&l, w.cancel, 200);
+    later_start(&l, &w, w.cancel, 200);
     assert_int_equal(ask(&w, "Write to Ann."), AC_ECANCELED);
     pthread_join(l.thread, NULL);
     assert_int_equal(fake_openai_count(w.server, "POST /mail/"), 0);
@@ -339,7 +339,7 @@ static void a_slow_tool_is_interrupted(void **state)
 
     (void)state;
     tools_start(&w, &(struct fake_openai_config){.replies = script, .n = 2, .routes = &slow, .n_routes = 1});
-    later_start(&l, w.cancel, 200);
+    later_start(&l, &w, w.cancel, 200);
     assert_int_equal(ask(&w, "Write to Ann."), AC_ECANCELED);
     assert_true(ac_now_us() - w.asked_us < 3000000);
     pthread_join(l.thread, NULL);

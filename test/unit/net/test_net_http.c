@@ -264,6 +264,30 @@ static void test_slow_readers(void **state)
     free(body);
 }
 
+/* The limit for all of it ends a stream that never pauses. */
+static void test_an_endless_stream_ends_in_time(void **state)
+{
+    enum { LEN = 1 << 20 };
+    char *block = ac_zalloc(LEN);
+    struct fake_piece endless[64];
+
+    (void)state;
+    for (size_t i = 0; i < 64; i++)
+        endless[i] = (struct fake_piece){0, block, LEN};
+    const struct fake_reply reply = {.status = 200, .pieces = endless, .n_pieces = 64, .chunked = true};
+    struct fake_http *s = fake_http_start(&reply, 1);
+    struct reader reader = {.sleep_ms = 20};
+    struct ac_http_request r = {.url = fake_http_url(s), .take = take, .arg = &reader, .total_ms = 150};
+    struct ac_http_answer a;
+    assert_int_equal(ac_http_run(&r, &a, NULL), AC_ETIMEDOUT);
+    assert_true(a.taken && reader.got.len < 60 << 20);
+    assert_non_null(strstr(a.reason, "not complete within 150 ms"));
+    ac_str_free(&reader.got);
+    ac_http_answer_free(&a);
+    fake_http_stop(s);
+    free(block);
+}
+
 static void test_the_reader_ends_it(void **state)
 {
     const struct fake_piece endless[] = {{0, "one", 0}, {30, "two", 0}, {20000, "three", 0}};
@@ -476,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_pieces_arrive_as_they_are_sent),
         cmocka_unit_test(test_errors_are_not_streamed),
         cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_an_endless_stream_ends_in_time),
         cmocka_unit_test(test_the_reader_ends_it),
         cmocka_unit_test(test_broken_off),
         cmocka_unit_test(test_cancel),

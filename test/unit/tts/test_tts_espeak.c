@@ -157,8 +157,8 @@ static void test_rate_pitch_voice(void **state)
     for (size_t i = 3; i < 6; i++) /* another sound */
         assert_true(s[i].n != s[0].n || memcmp(s[i].pcm, s[0].pcm, s[0].n * sizeof *s[0].pcm) != 0);
     /* a voice of another language: the man's default, as for rms */
-    assert_int_equal(s[6].n, s[4].n);
-    assert_int_equal(s[7].n, s[4].n); /* and where the avatar is a man */
+    assert_in_range(s[6].n + 2205, s[4].n, s[4].n + 4410); /* its flutter is worth up to 100 ms */
+    assert_in_range(s[7].n + 2205, s[4].n, s[4].n + 4410); /* and where the avatar is a man */
     for (size_t i = 0; i < 8; i++)
         speech_free(&s[i]);
     engine_close(&e);

@@ -10,6 +10,7 @@ import { useHistory } from "../src/stores/history";
 
 const NOW = new Date(2026, 4, 20, 10, 0).getTime();
 const HOUR = 3_600_000;
+const [A, B, GONE] = ["a", "b", "d"].map((c) => c.repeat(32));
 
 beforeEach(() => {
   localStorage.clear();
@@ -85,8 +86,8 @@ describe("the list", () => {
 /** A server with two conversations; what was asked of it, as `METHOD path`. */
 function serve({ fails = "" } = {}) {
   let list = [
-    { id: "a", title: "Tea", created_ms: 1, updated_ms: 2, turns: 1 },
-    { id: "b", title: "Coffee", created_ms: 1, updated_ms: 1, turns: 2 },
+    { id: A, title: "Tea", created_ms: 1, updated_ms: 2, turns: 1 },
+    { id: B, title: "Coffee", created_ms: 1, updated_ms: 1, turns: 2 },
   ];
   const asked: string[] = [];
   const state = { fails, asked, bodies: [] as unknown[] };
@@ -110,26 +111,26 @@ describe("the store of the list", () => {
     expect([history.error, history.loaded, history.loading]).toEqual(["the disk is full", false, false]);
     server.fails = "";
     await history.load();
-    expect([history.error, history.found.map((c) => c.id)]).toEqual(["", ["a", "b"]]);
+    expect([history.error, history.found.map((c) => c.id)]).toEqual(["", [A, B]]);
     history.search = "cof";
-    expect(history.found.map((c) => c.id)).toEqual(["b"]);
+    expect(history.found.map((c) => c.id)).toEqual([B]);
   });
 
   it("renames at once, and takes it back when the server refuses", async () => {
     const server = serve();
     const history = useHistory();
     await history.load();
-    const done = history.rename("a", "  Green tea ");
+    const done = history.rename(A, "  Green tea ");
     expect(history.list[0].title).toBe("Green tea");
     await done;
-    expect([server.asked.at(-1), server.bodies]).toEqual(["PATCH /api/conversations/a", [{ title: "Green tea" }]]);
-    await history.rename("a", "Green tea");
-    await history.rename("a", " ");
+    expect([server.asked.at(-1), server.bodies]).toEqual([`PATCH /api/conversations/${A}`, [{ title: "Green tea" }]]);
+    await history.rename(A, "Green tea");
+    await history.rename(A, " ");
     expect(server.bodies).toHaveLength(1);
-    await history.rename("a", "x".repeat(300));
+    await history.rename(A, "x".repeat(300));
     expect((server.bodies[1] as { title: string }).title).toHaveLength(120);
     server.fails = "PATCH";
-    await history.rename("a", "No");
+    await history.rename(A, "No");
     await vi.waitFor(() => expect(history.list[0].title).toBe("Tea"));
     expect(history.trouble).toBe("the disk is full");
   });
@@ -137,14 +138,14 @@ describe("the store of the list", () => {
   it("deletes one, then all; the page leaves what is gone", async () => {
     const server = serve();
     const history = useHistory();
-    const { c, socket } = start("b");
-    socket.server("conversation", { id: "b", title: "Coffee", messages: [{ role: "user", text: "q", turn: 1, at_ms: 1 }] });
+    const { c, socket } = start(B);
+    socket.server("conversation", { id: B, title: "Coffee", messages: [{ role: "user", text: "q", turn: 1, at_ms: 1 }] });
     await history.load();
-    await history.remove("a");
-    expect([history.list.map((e) => e.id), c.id]).toEqual([["b"], "b"]);
+    await history.remove(A);
+    expect([history.list.map((e) => e.id), c.id]).toEqual([[B], B]);
     server.fails = "DELETE";
-    await history.remove("b");
-    expect([history.trouble, c.id, c.messages.length]).toEqual(["the disk is full", "b", 1]);
+    await history.remove(B);
+    expect([history.trouble, c.id, c.messages.length]).toEqual(["the disk is full", B, 1]);
     server.fails = "";
     await history.removeAll();
     expect([history.list, c.id, c.messages]).toEqual([[], "", []]);
@@ -160,7 +161,7 @@ describe("the store of the list", () => {
     const history = useHistory();
     await history.load();
     await history.save(history.list[0], "json");
-    expect(server.asked.slice(1)).toEqual(["GET /api/conversations/a/export?format=json", "saved Tea.json"]);
+    expect(server.asked.slice(1)).toEqual([`GET /api/conversations/${A}/export?format=json`, "saved Tea.json"]);
     expect(clicked).toHaveBeenCalledOnce();
   });
 });
@@ -174,7 +175,7 @@ function start(kept = "") {
   return { c, socket: FakeSocket.last, list: () => c.messages.map((m) => [m.role, m.state, m.text]) };
 }
 const PAST = {
-  id: "a",
+  id: A,
   title: "Tea",
   messages: [
     { role: "user", text: "How?", turn: 1, at_ms: 5 },
@@ -195,9 +196,9 @@ describe("the conversation", () => {
   });
 
   it("goes on after a reload: what was said is there, and what is asked meanwhile behind it", () => {
-    const { c, socket, list } = start("a");
-    expect(socket.sent[0].data).toMatchObject({ conversation: "a" });
-    expect(c.opening).toBe("a");
+    const { c, socket, list } = start(A);
+    expect(socket.sent[0].data).toMatchObject({ conversation: A });
+    expect(c.opening).toBe(A);
     c.ask("And then?");
     socket.server("conversation", PAST);
     expect(list()).toEqual([...SHOWN, ["user", "done", "And then?"], ["assistant", "waiting", ""]]);
@@ -207,13 +208,13 @@ describe("the conversation", () => {
   });
 
   it("is still the page's own after a reconnect", () => {
-    const { c, socket, list } = start("a");
+    const { c, socket, list } = start(A);
     socket.server("conversation", PAST);
     c.ask("x");
     socket.drop();
     c.client!.retryNow();
     FakeSocket.last.accept();
-    expect(FakeSocket.last.sent[0].data).toMatchObject({ conversation: "a" });
+    expect(FakeSocket.last.sent[0].data).toMatchObject({ conversation: A });
     FakeSocket.last.server("session_ready", {});
     FakeSocket.last.server("conversation", PAST);
     expect(list()).toEqual([...SHOWN, ["user", "done", "x"], ["assistant", "failed", ""]]);
@@ -223,9 +224,9 @@ describe("the conversation", () => {
     const { c, socket, list } = start();
     c.ask("one");
     socket.server("state", { state: "thinking", turn: 1 });
-    c.reopen("a");
+    c.reopen(A);
     expect(socket.sent.slice(-2).map((m) => m.type)).toEqual(["interrupt", "hello"]);
-    expect(socket.sent.at(-1)!.data).toEqual({ language: "en", client: clientName(), conversation: "a" });
+    expect(socket.sent.at(-1)!.data).toEqual({ language: "en", client: clientName(), conversation: A });
     socket.server("text_chunk", { turn: 1, chunk: "late" });
     socket.server("interrupted", { turn: 1 });
     socket.server("session_ready", {});
@@ -236,7 +237,7 @@ describe("the conversation", () => {
   });
 
   it("begins anew when told to, also while another is on its way", () => {
-    const { c, socket } = start("a");
+    const { c, socket } = start(A);
     c.begin();
     expect(socket.sent.at(-1)!.data).toMatchObject({ conversation: "new" });
     socket.server("conversation", PAST);
@@ -246,8 +247,21 @@ describe("the conversation", () => {
     expect(c.id).toBe("n");
   });
 
+  it("that cannot be read is told in the server's words", () => {
+    const { c, socket } = start(A);
+    socket.server("error", { code: "queue_full", message: "too much sound", retryable: true });
+    expect(c.opening).toBe(A);
+    socket.server("error", { code: "timed_out", message: "the disk is slow", retryable: true });
+    expect([c.opening, c.id, c.notices.map((n) => n.text)]).toEqual(["", "", ["too much sound", "the disk is slow"]]);
+  });
+
+  it("is not asked for by what cannot be an id", () => {
+    const { socket } = start("../x");
+    expect(socket.sent[0].data).not.toHaveProperty("conversation");
+  });
+
   it("that is not there any more is told, and another begins", async () => {
-    const { c, socket } = start("gone");
+    const { c, socket } = start(GONE);
     socket.server("error", { code: "not_found", message: "no such conversation", retryable: false });
     await nextTick();
     expect([c.id, c.opening, c.notices.map((n) => n.key), sessionStorage.getItem(CONVERSATION_KEY)]).toEqual(["", "", ["notice.conversationGone"], null]);

@@ -24,8 +24,8 @@ export interface ConnectionEvent {
 export interface ClientEvents extends ServerMessages {
   connection: ConnectionEvent;
   chunk: Chunk;
-  /** The conversation that was to go on is not there any more: the next question begins another. */
-  conversation_gone: { id: string };
+  /** The conversation that was to go on is not there any more, or (`message`) cannot be read: the next question begins another. */
+  conversation_gone: { id: string; message: string };
   /** The server broke the protocol; the message was dropped. */
   protocol_error: { message: string };
 }
@@ -66,6 +66,9 @@ function randomName(bytes: number): string {
 export const newSessionId = (): string => randomName(12);
 /** For `client`; keep it where it outlives the page. */
 export const newClientName = (): string => randomName(20);
+
+/** Codes of `error` by which a server says so; whatever else is wrong meanwhile has others. */
+const CANNOT_GO_ON: ReadonlySet<string> = new Set(["not_found", "timed_out", "io_error", "busy"]);
 
 export class AvatarClient extends Emitter<ClientEvents> {
   readonly sessionId: string;
@@ -303,11 +306,11 @@ export class AvatarClient extends Emitter<ClientEvents> {
     return true;
   }
 
-  private isGone({ code, turn }: ServerMessages["error"]): boolean {
-    if (!this.asked || code !== "not_found" || turn !== undefined) return false;
+  private isGone({ code, message, turn }: ServerMessages["error"]): boolean {
+    if (!this.asked || turn !== undefined || !CANNOT_GO_ON.has(code)) return false;
     const id = this.asked;
     this.asked = this.conversation = "";
-    this.emit("conversation_gone", { id });
+    this.emit("conversation_gone", { id, message: code === "not_found" ? "" : message });
     return true;
   }
 

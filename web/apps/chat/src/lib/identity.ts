@@ -16,6 +16,9 @@ export function clientName(): string {
   return name;
 }
 
-/** The conversation that this tab is in; a reload goes on with it. */
-export const currentConversation = () => readStored("sessionStorage", CONVERSATION_KEY) ?? "";
+/** The conversation that this tab is in; a reload goes on with it. A server refuses what cannot be an id. */
+export function currentConversation(): string {
+  const id = readStored("sessionStorage", CONVERSATION_KEY) ?? "";
+  return /^[0-9a-f]{32}$/.test(id) ? id : "";
+}
 export const keepConversation = (id: string) => writeStored("sessionStorage", CONVERSATION_KEY, id);

@@ -18,10 +18,13 @@ export function languageName(code: string, ui: string): string {
 
 export const baseLanguage = (code: string) => code.toLowerCase().split(/[-_]/)[0];
 
-/** All words of the search in what the voice is known by: name, id, engine, language in the page's words and as a code. */
+/** What one may call them. */
+const GENDERS: Record<string, readonly string[]> = { female: ["female", "woman", "女", "女声"], male: ["male", "man", "男", "男声"] };
+
+/** All words of the search in what the voice is known by: name, id, engine, gender, language in the page's words and as a code. */
 function fits(voice: Voice, label: string, search: string): boolean {
   const text = `${voice.name} ${voice.id} ${voice.engine} ${label} ${languageName(voice.lang, "en")} ${voice.lang}`.toLowerCase();
-  return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  return search.toLowerCase().split(/\s+/).every((word) => text.includes(word) || !!GENDERS[voice.gender ?? ""]?.includes(word));
 }
 
 /** Voices of one language (all for `auto`) that fit the search, grouped by language, those of the page's language first. */
@@ -34,7 +37,7 @@ export function voiceGroups(voices: readonly Voice[], language: string, ui: stri
     group.voices.push(voice);
     groups.set(voice.lang, group);
   }
-  const rank = (code: string) => (baseLanguage(code) === baseLanguage(ui) ? 0 : ["en", "zh", "cmn"].includes(baseLanguage(code)) ? 1 : 2);
+  const rank = (code: string) => (code === ui ? 0 : baseLanguage(code) === baseLanguage(ui) ? 1 : ["en", "zh", "cmn"].includes(baseLanguage(code)) ? 2 : 3);
   return [...groups.values()].sort((a, b) => rank(a.lang) - rank(b.lang) || a.label.localeCompare(b.label, ui));
 }
 

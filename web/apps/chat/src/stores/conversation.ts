@@ -244,9 +244,9 @@ export const useConversation = defineStore("conversation", () => {
       changes.value++;
     });
     c.on("conversation", onConversation);
-    c.on("conversation_gone", () => {
+    c.on("conversation_gone", ({ message }) => {
       opening.value = id.value = title.value = "";
-      notify({ kind: "warning", key: "notice.conversationGone" });
+      notify({ kind: "warning", ...(message ? { text: message } : { key: "notice.conversationGone" }) });
       changes.value++;
     });
     c.on("degraded", ({ stage, from, to, reason }) =>
