@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/registry.h"
 
 #include <errno.h>
 #include <malloc.h>
