@@ -36,12 +36,13 @@ struct conn {
     struct ac_session *session; /* NULL once closing */
     struct ac_outbox out;
     atomic_bool dirty; /* something was put in or went wrong */
-    int close_code;    /* 0 = open */
+    atomic_int ended;  /* enum ac_end: the session is over, end_text says why; 0 = it is not */
+    char end_text[160];
+    int close_code; /* 0 = open */
     char close_text[100];
 
     struct ac_str in;
     bool in_binary;
-    int64_t heard_us;              /* last message */
     struct bucket messages, sound; /* what may come now */
     int64_t scolded_us;            /* last error about the rate */
 };
@@ -61,6 +62,41 @@ static int port_send(void *arg, const char *text, size_t text_len, const char *b
         server_wake(c->server);
     }
     return err;
+}
+
+static void conn_close(struct conn *c, int code, int err, const char *message);
+
+static void port_end(void *arg, enum ac_end why, const char *message)
+{
+    struct conn *c = arg;
+    if (why == AC_END_REPLACED) { /* called by the loop itself; the session is another's now */
+        c->session = NULL;
+        conn_close(c, WS_CLOSE_REPLACED, AC_ECLOSED, message);
+        return;
+    }
+    lws_strncpy(c->end_text, message, sizeof c->end_text);
+    atomic_store(&c->ended, why);
+    atomic_store(&c->dirty, true);
+    server_wake(c->server);
+}
+
+/* The session was ended by the hub. */
+static void close_ended(struct conn *c, enum ac_end why)
+{
+    switch (why) {
+    case AC_END_ADMIN:
+        conn_close(c, 1008, AC_ECLOSED, c->end_text);
+        break;
+    case AC_END_IDLE:
+        conn_close(c, 1001, AC_ELIMIT, c->end_text);
+        break;
+    case AC_END_MEMORY:
+        conn_close(c, 1013, AC_ENOMEM, c->end_text);
+        break;
+    default:
+        conn_close(c, 1013, AC_ELIMIT, c->end_text);
+        break;
+    }
 }
 
 static char *error_text(int err, const char *message, size_t *len)
@@ -132,6 +168,8 @@ void ws_woken(struct ac_server *s)
             continue;
         if (!c->close_code && ac_outbox_overrun(&c->out, ac_now_us(), slow_us))
             conn_close(c, 1013, AC_ELIMIT, slow_text);
+        else if (!c->close_code && atomic_load(&c->ended))
+            close_ended(c, (enum ac_end)atomic_load(&c->ended));
         else
             lws_callback_on_writable(c->wsi);
     }
@@ -148,7 +186,9 @@ int ws_timer(struct pss *pss)
         return 0;
     if (ac_outbox_overrun(&c->out, now, (int64_t)s->tuning.slow_s * 1000000))
         conn_close(c, 1013, AC_ELIMIT, slow_text);
-    else if (s->cfg->idle_timeout_s && now - c->heard_us > (int64_t)s->cfg->idle_timeout_s * 1000000)
+    else if (c->session &&
+             ac_session_idle_us(c->session) >
+                 ac_config_server(ac_hub_config(s->hub))->idle_timeout_s * INT64_C(1000000))
         conn_close(c, 1001, AC_ELIMIT, "idle_timeout_s: no message came for too long");
     else
         lws_set_timer_usecs(c->wsi, TICK_US);
@@ -178,7 +218,6 @@ static bool within_rate(struct bucket *b, int rate, int64_t now)
 static void handle_message(struct conn *c)
 {
     int64_t now = ac_now_us();
-    c->heard_us = now;
     const struct ac_server_config *cfg = c->server->cfg;
     if (!(c->in_binary ? within_rate(&c->sound, cfg->max_audio_messages_per_s, now)
                        : within_rate(&c->messages, cfg->max_messages_per_s, now))) {
@@ -244,9 +283,9 @@ int ws_open(struct ac_server *s, struct lws *wsi, struct pss *pss)
     struct conn *c = ac_zalloc(sizeof *c);
     c->server = s;
     c->wsi = wsi;
-    c->heard_us = ac_now_us();
-    c->messages = (struct bucket){s->cfg->max_messages_per_s, c->heard_us};
-    c->sound = (struct bucket){s->cfg->max_audio_messages_per_s, c->heard_us};
+    int64_t now = ac_now_us();
+    c->messages = (struct bucket){s->cfg->max_messages_per_s, now};
+    c->sound = (struct bucket){s->cfg->max_audio_messages_per_s, now};
     ac_outbox_init(&c->out, (size_t)s->cfg->out_soft_kb * 1024, (size_t)s->cfg->out_hard_kb * 1024);
     /* the path was checked before the upgrade: /ws, /ws/ or /ws/ID */
     if (lws_hdr_copy(wsi, uri, sizeof uri, WSI_TOKEN_GET_URI) > 4)
@@ -267,12 +306,11 @@ int ws_open(struct ac_server *s, struct lws *wsi, struct pss *pss)
         return 0;
     }
 
-    struct ac_port port = {.arg = c, .send = port_send};
+    struct ac_port port = {.arg = c, .send = port_send, .end = port_end};
     int err = ac_session_open(&c->session, s->hub, c->id, &port);
     if (err) {
         c->session = NULL;
-        conn_close(c, 1013, err,
-                   err == AC_ELIMIT ? "max_sessions: no free session, try again later" : ac_err_text(err));
+        conn_close(c, 1013, err, ac_session_refusal(err));
     }
     return 0;
 }

@@ -358,7 +358,7 @@ static void test_rate_limit(void **state)
 static void test_session_limit(void **state)
 {
     (void)state;
-    static const char *const sets[] = {"server.max_sessions=2", NULL};
+    static const char *const sets[] = {"server.max_sessions=2", "server.queue_wait_s=0", NULL};
     struct world w;
     struct ws_client a, b, c;
     world_open(&w, sets, NULL);
