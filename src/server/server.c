@@ -219,7 +219,7 @@ static int create_context(struct ac_server *s, char *reason)
         .uid = (uid_t)-1,
         .user = s,
         .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
-        .fd_limit_per_thread = (unsigned)s->cfg->max_sessions + SPARE_DESCRIPTORS,
+        .fd_limit_per_thread = (unsigned)(s->cfg->max_sessions + s->cfg->max_queue) + SPARE_DESCRIPTORS,
         .max_http_header_data = 16384, /* cookies of everything else on localhost */
         .pt_serv_buf_size = CHUNK_BYTES,
         .timeout_secs = HTTP_TIMEOUT_S,
