@@ -338,14 +338,24 @@ int config_set_use(struct ac_config *cfg, struct config_entry *e, const char *co
 
 /* ---- environment and --set ---- */
 
+/* Variables that are no options. */
+static bool is_other_variable(const char *name)
+{
+    static const char *const others[] = {"DATA", "BIN", "ONNXRUNTIME", "ADMIN_TOKEN", "CLIENT_TOKENS"};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name + strlen(ENV_PREFIX), others[i]) == 0)
+            return true;
+    return false;
+}
+
 static int read_env_one(struct ac_config *cfg, const char *assignment, struct ac_str *errors)
 {
     const char *value = strchr(assignment, '=');
     char *name = ac_strndup(assignment, value ? (size_t)(value - assignment) : strlen(assignment));
     int err = 0;
 
-    if (!value || strcmp(name, ENV_PREFIX "DATA") == 0 || strcmp(name, ENV_PREFIX "BIN") == 0 ||
-        strcmp(name, ENV_PREFIX "ONNXRUNTIME") == 0)
+    if (!value || is_other_variable(name))
         goto out;
     for (size_t i = 0; i < cfg->n_entries; i++) {
         if (strcmp(cfg->entries[i].env, name) == 0) {

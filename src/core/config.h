@@ -35,6 +35,14 @@ struct ac_server_config {
     int out_soft_kb, out_hard_kb;       /* bytes waiting for a slow reader: warn, then close (1013) */
     int workers;                        /* 0 = one a core */
     int model_idle_s;                   /* 0 = models stay open */
+    char *allowed_origins;              /* further origins of pages, between commas */
+    char *frame_ancestors;              /* who may frame the page: self, none or origins */
+    char *trusted_proxies;              /* addresses and prefixes, between commas */
+    char *client_tokens_file, *admin_token_env, *admin_token_file;
+    bool metrics_open; /* GET /metrics for everybody */
+    int max_connections_per_address, max_requests_per_s_per_address;
+    int request_timeout_s;     /* a request must be there within so long */
+    char *tls_cert, *tls_key;  /* PEM files; "" = no TLS */
 };
 struct ac_log_config {
     int level;  /* index of: error, warn, info, debug */

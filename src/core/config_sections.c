@@ -46,6 +46,31 @@ static const struct ac_option server_options[] = {
     AC_OPTION_INT(
         S, model_idle_s, "model_idle_s", "1800", 0, 604800, R,
         "A model that nobody has used for so long is closed until it is wanted again; 0 for never."),
+    AC_OPTION_STRING(S, allowed_origins, "allowed_origins", "", 0,
+                     "Origins of other pages that may use the server (https://chat.example), between commas."),
+    AC_OPTION_STRING(S, frame_ancestors, "frame_ancestors", "self", 0,
+                     "Whose pages may show this one in a frame: self, none, or origins between commas."),
+    AC_OPTION_STRING(S, trusted_proxies, "trusted_proxies", "", 0,
+                     "Addresses (10.0.0.5, 10.0.0.0/8), between commas, of proxies whose X-Forwarded-For and "
+                     "X-Forwarded-Proto are believed."),
+    AC_OPTION_PATH(S, client_tokens_file, "client_tokens_file", "", 0,
+                   "File of tokens, one a line: only who has one may talk; also "
+                   "AVATAR_CHAT_CLIENT_TOKENS. Read again on SIGHUP."),
+    AC_OPTION_STRING(S, admin_token_env, "admin_token_env", "AVATAR_CHAT_ADMIN_TOKEN", 0,
+                     "Variable of the environment that holds the administrator's token."),
+    AC_OPTION_PATH(S, admin_token_file, "admin_token_file", "", 0,
+                   "File that holds it, instead. Without a token only this machine itself may administer."),
+    AC_OPTION_BOOL(S, metrics_open, "metrics_open", "false", R,
+                   "Everybody may read /metrics; else this machine and the administrator."),
+    AC_OPTION_INT(S, max_connections_per_address, "max_connections_per_address", "50", 1, 100000, R,
+                  "Connections that one address may have; this machine itself may have any number."),
+    AC_OPTION_INT(S, max_requests_per_s_per_address, "max_requests_per_s_per_address", "100", 1, 100000, R,
+                  "Requests a second that one address may send; likewise."),
+    AC_OPTION_INT(S, request_timeout_s, "request_timeout_s", "10", 1, 600, 0,
+                  "A request must have come whole within so long."),
+    AC_OPTION_PATH(S, tls_cert, "tls_cert", "", 0,
+                   "Certificate chain (PEM): the server speaks https. Read again on SIGHUP."),
+    AC_OPTION_PATH(S, tls_key, "tls_key", "", 0, "Its private key (PEM), without a passphrase."),
     AC_OPTIONS_END,
 };
 #undef S
