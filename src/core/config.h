@@ -84,8 +84,10 @@ struct ac_listen_config {
 
 /* Where conversations are kept; see core/store.h. */
 struct ac_history_config {
-    int store;              /* index of: sqlite, none */
+    int store;              /* index of: sqlite, redis, none */
     char *path;             /* the SQLite file */
+    char *redis_url;        /* "" = this machine's */
+    char *redis_password_env, *redis_prefix;
     int keep_days;          /* 0 = for ever */
     int keep_conversations; /* of one client */
 };

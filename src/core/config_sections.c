@@ -139,13 +139,21 @@ static const struct ac_option listen_options[] = {
 #undef S
 
 #define S struct ac_history_config
-static const char *const history_stores[] = {"sqlite", "none", NULL};
+static const char *const history_stores[] = {"sqlite", "redis", "none", NULL};
 static const struct ac_option history_options[] = {
     AC_OPTION_CHOICE(S, store, "store", "sqlite", history_stores, 0,
-                     "Where past conversations are kept; none: they end with the session."),
+                     "Where past conversations are kept; redis: in a server that several of these share, none: "
+                     "they end with the session."),
     AC_OPTION_STRING(
         S, path, "path", "data/history.db", 0,
         "The SQLite file, made when it is missing; a relative one is below the working directory."),
+    AC_OPTION_STRING(S, redis_url, "redis_url", "", AC_OPT_SECRET,
+                     "The Redis or Valkey server: redis://[user:password@]host[:port][/database]; empty for "
+                     "redis://127.0.0.1:6379/0."),
+    AC_OPTION_STRING(S, redis_password_env, "redis_password_env", "AVATAR_CHAT_REDIS_PASSWORD", 0,
+                     "Variable of the environment that holds the password, instead."),
+    AC_OPTION_STRING(S, redis_prefix, "redis_prefix", "avatar-chat:", 0,
+                     "What all keys there begin with; \"{avatar-chat}:\" for a cluster."),
     AC_OPTION_INT(S, keep_days, "keep_days", "90", 0, 36500, 0,
                   "A conversation that was not continued for so long is deleted; 0 for never."),
     AC_OPTION_INT(S, keep_conversations, "keep_conversations", "200", 1, 100000, 0,

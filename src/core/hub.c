@@ -291,15 +291,18 @@ struct ac_session_stats ac_hub_stats(struct ac_hub *hub)
 struct ac_metrics *ac_hub_metrics(struct ac_hub *hub)
 {
     struct ac_metrics *m = hub->metrics;
+    struct ac_store_state kept = {0};
     int limit = hub_talk_limit(hub);
 
+    if (hub->store)
+        ac_store_state(hub->store, &kept);
     pthread_mutex_lock(&hub->lock);
     ac_metrics_set(m, AC_GAUGE_SESSIONS, (int64_t)hub->open);
     ac_metrics_set(m, AC_GAUGE_DETACHED, (int64_t)hub->detached);
     ac_metrics_set(m, AC_GAUGE_QUEUED, (int64_t)hub->n_line);
     ac_metrics_set(m, AC_GAUGE_QUEUE_SESSIONS, (int64_t)hub->n_line);
     ac_metrics_set(m, AC_GAUGE_QUEUE_TURNS, (int64_t)hub->n_talk_line);
-    ac_metrics_set(m, AC_GAUGE_HISTORY_PENDING, (int64_t)hub->history_tasks);
+    ac_metrics_set(m, AC_GAUGE_HISTORY_PENDING, (int64_t)(hub->history_tasks + kept.pending));
     ac_metrics_set(m, AC_GAUGE_MEMORY_STATE, (int64_t)hub->memory);
     pthread_mutex_unlock(&hub->lock);
     ac_metrics_set(m, AC_GAUGE_TALKING, (int64_t)atomic_load(&hub->talking));

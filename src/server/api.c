@@ -116,14 +116,15 @@ static void make_idle(struct job *job)
 static json_t *history_status(struct ac_server *s)
 {
     struct ac_store *store = ac_hub_store(s->hub);
-    bool none = ac_config_history(ac_hub_config(s->hub))->store == AC_STORE_NONE;
+    static const char *const names[] = {"sqlite", "redis", "none"};
+    int kind = ac_config_history(ac_hub_config(s->hub))->store;
     struct ac_store_state state = {0};
     if (store)
         ac_store_state(store, &state);
     const char *reason = store ? state.reason : ac_hub_store_reason(s->hub);
-    return json_pack("{s:s, s:b, s:s, s:I}", "store", none ? "none" : "sqlite", "ok",
-                     none || (store && !state.err), "reason", reason, "conversations",
-                     (json_int_t)state.conversations);
+    return json_pack("{s:s, s:b, s:s, s:I, s:I}", "store", names[kind], "ok",
+                     kind == AC_STORE_NONE || (store && !state.err), "reason", reason, "conversations",
+                     (json_int_t)state.conversations, "pending", (json_int_t)state.pending);
 }
 
 /* The engines of each stage, in the order in which they are tried. */
