@@ -24,7 +24,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEGIN_US = 80000, MAX_SETS = 32, GRACE_MS = 20000, PATIENCE_US = 300000000, SAMPLES = 10 };
+enum {
+    BEGIN_US = 80000,
+    MAX_SETS = 32,
+    GRACE_MS = 20000,
+    PATIENCE_US = 300000000,
+    SETTLE_US = 3000000,
+    SAMPLES = 10
+};
 
 static const char *const texts[] = {
     "Good morning. I am glad that you are here today. We have a lot to talk about, and all the time that we "
@@ -230,6 +237,7 @@ static void warm_up(struct ac_hub *hub, struct tally *t)
     t->fragments = t->underruns = 0;
     ac_samples_free(&t->first_ms);
     ac_samples_free(&t->late_ms);
+    ac_sleep_us(SETTLE_US); /* what else the first session has loaded */
     malloc_trim(0);
 }
 
@@ -247,8 +255,8 @@ static json_t *talk_result(struct ac_hub *hub, struct tally *t, int64_t us, int6
         "pictures", (json_int_t)ac_metrics_count(m, AC_COUNT_FRAMES_RENDERED), "late_frames",
         (json_int_t)ac_metrics_count(m, AC_COUNT_FRAMES_LATE), "left_out",
         (json_int_t)ac_metrics_count(m, AC_COUNT_FRAMES_DROPPED), "cores", (double)cpu_us / (double)us,
-        "rss_mb", mb(rss), "mb_a_session", mb((rss - idle_rss) / (uint64_t)n), "talking_limit",
-        (int)ac_metrics_gauge(m, AC_GAUGE_TALK_LIMIT), "turns_waited",
+        "rss_mb", mb(rss), "mb_a_session", mb(rss > idle_rss ? (rss - idle_rss) / (uint64_t)n : 0),
+        "talking_limit", (int)ac_metrics_gauge(m, AC_GAUGE_TALK_LIMIT), "turns_waited",
         (json_int_t)ac_metrics_count(m, AC_COUNT_TURNS_WAITED), "wait_p90_ms", wait.p90, "refused",
         (json_int_t)t->refused, "errors", (json_int_t)t->errors, "first_error", t->reason);
 }
@@ -289,6 +297,7 @@ struct churn {
 /* Sessions one after another, each used in one of the ways that people have. */
 static void *churn_main(void *arg)
 {
+    static const char never[] = "{\"type\":\"say\",\"text\":\"Never mind.\"}";
     struct churn *c = arg;
     struct player *p = new_players(c->hub, c->tally, 1, 1);
 
@@ -297,7 +306,7 @@ static void *churn_main(void *arg)
         if (open_player(p)) {
             switch (p->number % 4) {
             case 0: /* interrupted */
-                ac_session_message(p->session, "{\"type\":\"say\",\"text\":\"Never mind.\"}", 37);
+                ac_session_message(p->session, never, sizeof never - 1);
                 ac_sleep_us(20000);
                 break;
             default:

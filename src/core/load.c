@@ -6,23 +6,28 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
-    FEW_SLICES = 20, /* until so many were measured, the limit is a cautious guess */
+    SLICES = 128,    /* that are remembered */
+    FEW_SLICES = 10, /* until so many were measured, the limit is a cautious guess */
     GUESS_A_WORKER = 4,
     CALM_US = 1500000, /* after a late slice */
     STEP = 2,          /* pictures are repeated once at the lowered frame rate */
 };
-static const double share = 0.85;  /* of the workers' time that is given out */
-static const double weight = 0.01; /* of one slice in the averages */
+static const double share = 0.85; /* of the workers' time that is given out */
+
+struct cost {
+    double of[SLICES]; /* a ring */
+    uint64_t n;        /* ever added */
+};
 
 struct ac_load {
     int workers;
     pthread_mutex_t lock;
-    uint64_t slices;
-    double picture_us; /* one picture takes */
-    double other;      /* time for a time of media */
-    int64_t late_us;   /* when a slice was late last; 0 = never */
+    struct cost picture_us; /* one picture takes */
+    struct cost other;      /* time for a time of media */
+    int64_t late_us;        /* when a slice was late last; 0 = never */
 };
 
 struct ac_load *ac_load_new(int workers)
@@ -42,11 +47,33 @@ void ac_load_free(struct ac_load *l)
     free(l);
 }
 
-static void average(double *value, double now, uint64_t n)
+static void add(struct cost *c, double value)
 {
-    double w = n && 1.0 / (double)n > weight ? 1.0 / (double)n : weight;
+    c->of[c->n++ % SLICES] = value;
+}
 
-    *value += w * (now - *value);
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* The mean, where no slice counts for more than four times the middle one: an engine that was just loaded is
+ * no measure. */
+static double mean(const struct cost *c)
+{
+    double sorted[SLICES], sum = 0;
+    size_t n = c->n < SLICES ? (size_t)c->n : SLICES;
+
+    if (!n)
+        return 0;
+    memcpy(sorted, c->of, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_value);
+    double most = 4 * sorted[n / 2];
+    for (size_t i = 0; i < n; i++)
+        sum += sorted[i] < most ? sorted[i] : most;
+    return sum / (double)n;
 }
 
 void ac_load_note(struct ac_load *l, const struct ac_slice *s)
@@ -54,10 +81,9 @@ void ac_load_note(struct ac_load *l, const struct ac_slice *s)
     if (!s->frames || !s->media_us)
         return;
     pthread_mutex_lock(&l->lock);
-    l->slices++;
     if (s->pictures)
-        average(&l->picture_us, (double)s->picture_us / s->pictures, l->slices);
-    average(&l->other, (double)s->other_us / (double)s->media_us, l->slices);
+        add(&l->picture_us, (double)s->picture_us / s->pictures);
+    add(&l->other, (double)s->other_us / (double)s->media_us);
     if (s->late)
         l->late_us = ac_now_us();
     pthread_mutex_unlock(&l->lock);
@@ -66,9 +92,9 @@ void ac_load_note(struct ac_load *l, const struct ac_slice *s)
 /* Lock held. */
 static int limit(const struct ac_load *l, int fps)
 {
-    double one = l->other + l->picture_us * fps / STEP / 1e6;
+    double one = mean(&l->other) + mean(&l->picture_us) * fps / STEP / 1e6;
 
-    if (l->slices < FEW_SLICES || one <= 0)
+    if (l->other.n < FEW_SLICES || one <= 0)
         return GUESS_A_WORKER * l->workers;
     double n = share * l->workers / one;
     return n < l->workers ? l->workers : n > 100000 ? 100000 : (int)n;

@@ -89,6 +89,7 @@ struct ac_hub {
     int64_t trimmed_us;                     /* keeper */
     struct ac_strand *lines;                /* looks after those in line */
     atomic_size_t talking;
+    atomic_int starting; /* turns with leave to talk of which nothing was sent yet */
     atomic_uint_fast64_t turns, turns_done, turns_interrupted, errors;
     struct ac_strand *probe;       /* loads what will be needed, finds out what listens */
     struct ac_strand *keeper;      /* closes models that nobody uses */
@@ -178,6 +179,7 @@ struct ac_session {
     bool port_open;             /* out_lock */
     bool ending;                /* out_lock: the port's `end` was called */
     struct profile profile;     /* out_lock */
+    bool starting;              /* out_lock: counted in the hub */
     bool turn_failed;           /* out_lock: an error of the running turn was told */
     struct marks marks;         /* out_lock */
     struct audible audible;     /* out_lock */

@@ -21,6 +21,8 @@ enum {
     HUSH_US = 150000,          /* an interrupted page falls silent */
     PAGE_DELAY_US = 80000,     /* a page shows what came that long ago */
     WATCH_US = 250000,
+    BEGIN_US = 300000,      /* so soon a turn wants to be heard … */
+    BEGIN_EACH_US = 150000, /* … and so much later for each other that begins at the same time */
     BUSY_GRACE_US = 2000000 /* past its deadline an engine that ignores it is given up */
 };
 
@@ -95,6 +97,14 @@ static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const cha
     session_send_of_turn(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
 }
 
+/* Something of the turn is heard, or it is over. out_lock held. */
+static void started(struct ac_session *s)
+{
+    if (s->starting)
+        atomic_fetch_sub(&s->hub->starting, 1);
+    s->starting = false;
+}
+
 /*
  * A fragment was sent: it is played behind the one before, or, after a dry spell, as soon as it comes. Under
  * out_lock.
@@ -104,6 +114,7 @@ static void note_fragment(struct ac_session *s, const struct ac_fragment *f)
     struct audible *a = &s->audible;
     int64_t now = ac_now_us(), begin = now + PAGE_DELAY_US;
 
+    started(s);
     if (!s->marks.first_fragment)
         s->marks.first_fragment = now;
     else if (a->play_us > begin)
@@ -182,6 +193,7 @@ void session_end_turn(struct ac_session *s)
     free(s->answer_text);
     s->answer_text = NULL;
     pthread_mutex_lock(&s->out_lock);
+    started(s);
     s->turn_runs = false;
     pthread_mutex_unlock(&s->out_lock);
 }
@@ -495,11 +507,22 @@ static int say_verbatim(struct ac_session *s, const char *text)
     return err || seq ? err : AC_EEMPTY;
 }
 
+/* Each that begins is given the time that those before it need: so no deadline is set that cannot be kept. */
+static void be_patient(struct ac_session *s)
+{
+    pthread_mutex_lock(&s->out_lock);
+    int before = atomic_fetch_add(&s->hub->starting, 1);
+    s->starting = true;
+    pthread_mutex_unlock(&s->out_lock);
+    ac_speaker_begin_within(s->speaker, BEGIN_US + before * (int64_t)BEGIN_EACH_US);
+}
+
 /* The turn has leave to talk. chat (what the language model is asked) is taken over; NULL: text is said. */
 static void start_turn(struct ac_session *s, const char *text, struct ac_frame *chat)
 {
     ac_answer_configure(s->answer, s->hub->cfg);
     ac_speaker_configure(s->speaker, s->hub->cfg);
+    be_patient(s);
     ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_now(s));
     if (chat) {
         ac_answer_ask(s->answer, s->turn, s->turn_cancel, chat, &s->choices.prefs);

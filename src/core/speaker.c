@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SENTENCES = 2048 };
+enum { MAX_SENTENCES = 2048, MORE_URGENT_US = 20000, BEGIN_WITHIN_US = 500000 };
 
 struct turn *turn_ref(struct turn *t)
 {
@@ -46,27 +46,35 @@ struct turn *speaker_turn(struct ac_speaker *sp)
 
 /*
  * Posts under the lock: the strands are freed one after the other, and the one that still runs must not post
- * to the one that is gone.
+ * to the one that is gone. What is posted already is posted again only where it has become more urgent: it
+ * pulls the first one forward.
  */
+static void post_kick(struct ac_speaker *sp, struct ac_strand *strand, struct kick *k, int64_t deadline_us,
+                      ac_task_fn *fn)
+{
+    if (sp->closing || (k->posted && deadline_us > k->deadline_us - MORE_URGENT_US))
+        return;
+    k->posted = true;
+    k->deadline_us = deadline_us;
+    ac_strand_post(strand, 0, deadline_us, fn, sp);
+}
+
 void kick_voice(struct ac_speaker *sp)
 {
     pthread_mutex_lock(&sp->lock);
-    if (!sp->voice_posted && !sp->closing) {
-        sp->voice_posted = true;
-        ac_strand_post(sp->voice_strand, 0, pace_deadline_us(sp), voice_task, sp);
-    }
+    post_kick(sp, sp->voice_strand, &sp->voice_kick, pace_deadline_us(sp, &sp->dry_us), voice_task);
     pthread_mutex_unlock(&sp->lock);
 }
 
 void kick_render(struct ac_speaker *sp, int64_t start_us)
 {
+    int64_t deadline = pace_deadline_us(sp, &sp->due_us);
+
     pthread_mutex_lock(&sp->lock);
-    if (start_us && !sp->closing) { /* a timed wake-up stands beside the kicks of the voice */
-        ac_strand_post(sp->render_strand, start_us, pace_deadline_us(sp), render_task, sp);
-    } else if (!sp->render_posted && !sp->closing) {
-        sp->render_posted = true;
-        ac_strand_post(sp->render_strand, 0, pace_deadline_us(sp), render_task, sp);
-    }
+    if (!start_us)
+        post_kick(sp, sp->render_strand, &sp->render_kick, deadline, render_task);
+    else if (!sp->closing) /* a timed wake-up stands beside the kicks of the voice */
+        ac_strand_post(sp->render_strand, start_us, deadline, render_task, sp);
     pthread_mutex_unlock(&sp->lock);
 }
 
@@ -170,6 +178,7 @@ int ac_speaker_new(struct ac_speaker **spp, struct ac_pool *pool, struct ac_mode
     sp->pool = pool;
     sp->models = models;
     atomic_init(&sp->cfg, cfg);
+    atomic_init(&sp->within_us, BEGIN_WITHIN_US);
     sp->scfg = with_gender(models, scfg);
     sp->sink = *sink;
     pthread_mutex_init(&sp->sink_lock, NULL);
@@ -277,6 +286,11 @@ void ac_speaker_stop(struct ac_speaker *sp)
 void ac_speaker_retry(struct ac_speaker *sp)
 {
     kick_render(sp, 0);
+}
+
+void ac_speaker_begin_within(struct ac_speaker *sp, int64_t us)
+{
+    atomic_store(&sp->within_us, us);
 }
 
 void ac_speaker_configure(struct ac_speaker *sp, const struct ac_config *cfg)

@@ -12,9 +12,8 @@
 #include "base/clock.h"
 
 enum {
-    CLIP_LEAD_US = 2000000,    /* delivery clip: a sentence is begun so long before its time */
-    SHOW_DELAY_US = 80000,     /* from rendering a turn's first frame to its showing, for the idle phase */
-    BEGIN_WITHIN_US = 5000000, /* a turn that is not heard yet comes behind those that are */
+    CLIP_LEAD_US = 2000000, /* delivery clip: a sentence is begun so long before its time */
+    SHOW_DELAY_US = 80000,  /* from rendering a turn's first frame to its showing, for the idle phase */
     LEVELS = 3,
     CALM_SLICES = 5,
 };
@@ -33,11 +32,23 @@ int64_t pace_due_us(struct ac_speaker *sp, struct render *r)
     return at > now ? at : 0;
 }
 
-int64_t pace_deadline_us(struct ac_speaker *sp)
+int64_t pace_deadline_us(struct ac_speaker *sp, const _Atomic int64_t *when_us)
 {
-    int64_t due = atomic_load(&sp->due_us);
+    int64_t us = atomic_load(when_us);
 
-    return due ? due : ac_now_us() + BEGIN_WITHIN_US;
+    return us ? us : ac_now_us() + atomic_load(&sp->within_us);
+}
+
+void pace_note(struct ac_speaker *sp, struct render *r)
+{
+    int fps = fps_of(sp, r);
+    int64_t due = r->play_us ? r->play_us + frames_us(r->frames, fps) : 0;
+    int64_t ready = frames_us((int64_t)(r->n_poses - r->pose_at), fps);
+
+    atomic_store(&sp->due_us, due);
+    if (due && r->cur)
+        ready += ac_queue_stats(r->cur->speech).duration_us;
+    atomic_store(&sp->dry_us, due ? due + ready : 0);
 }
 
 /*
@@ -83,6 +94,8 @@ bool pace_begin(struct ac_speaker *sp, struct render *r)
             adapt(&r->pace, r->play_us + media - now, ac_config_video(sp->cfg)->lead_ms * INT64_C(1000));
         return false;
     }
+    if (r->play_us && r->pace.known && is_live(r)) /* speech was there, only time was not */
+        r->slice.late = r->slice.frames;
     r->play_us = now - media;
     r->pace.known = false;
     if (r->turn->cfg.paced && r->first_fragment) /* the idle clip was on the screen meanwhile */

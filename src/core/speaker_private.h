@@ -85,13 +85,19 @@ struct render {
     int64_t clip_frames; /* drawn in this clip */
     int64_t samples;     /* encoded in this turn */
     uint32_t chunks;
-    int64_t play_us;   /* monotonic time at which media time 0 is played; 0 = not begun */
+    int64_t play_us; /* monotonic time at which media time 0 is played; 0 = not begun */
     struct pace pace;
     struct ac_slice slice; /* the one that is being made */
-    int64_t wake_us;   /* last timed wake-up that was posted */
-    int64_t idle0_us;  /* idle phase at media time 0 */
-    struct ac_str out; /* the fragment */
-    int64_t held;      /* frames in `out` that the sink did not take yet */
+    int64_t wake_us;       /* last timed wake-up that was posted */
+    int64_t idle0_us;      /* idle phase at media time 0 */
+    struct ac_str out;     /* the fragment */
+    int64_t held;          /* frames in `out` that the sink did not take yet */
+};
+
+/* A task of a strand that is on its way. */
+struct kick {
+    bool posted;
+    int64_t deadline_us;
 };
 
 struct ac_speaker {
@@ -102,16 +108,18 @@ struct ac_speaker {
     struct ac_strand *voice_strand, *render_strand;
     _Atomic int64_t voice_busy_us, render_busy_us; /* when the engine call in progress began; 0 = none */
 
-    _Atomic int64_t due_us;   /* when the next slice is to be played; 0 = nothing plays yet */
-    bool voice_waits;         /* immutable: speech is made outside of the workers */
-    _Atomic int64_t voice_us; /* time that speech has taken since the last slice */
+    _Atomic int64_t due_us;    /* when the next slice is to be played; 0 = nothing plays yet */
+    _Atomic int64_t dry_us;    /* when all speech that is there has been played; 0 likewise */
+    _Atomic int64_t within_us; /* a turn that begins wants to be heard so soon */
+    bool voice_waits;          /* immutable: speech is made outside of the workers */
+    _Atomic int64_t voice_us;  /* time that speech has taken since the last slice */
 
     pthread_mutex_t sink_lock;
     pthread_mutex_t lock;
-    struct turn *turn;                /* lock (and sink_lock to change it) */
-    struct ac_speaker_config scfg;    /* lock */
-    bool voice_posted, render_posted; /* lock */
-    bool closing;                     /* lock: nothing is posted any more */
+    struct turn *turn;                   /* lock (and sink_lock to change it) */
+    struct ac_speaker_config scfg;       /* lock */
+    struct kick voice_kick, render_kick; /* lock */
+    bool closing;                        /* lock: nothing is posted any more */
     int strands_left;
     ac_task_fn *done;
     void *done_arg;
@@ -166,8 +174,10 @@ bool pace_begin(struct ac_speaker *sp, struct render *r);
 void pace_end(struct ac_speaker *sp, struct render *r, size_t n, bool anchored);
 /* Frames that each picture of the slice is shown for; redraw: it is drawn anew and not the last one again. */
 int pace_shown(const struct render *r, size_t n, bool *redraw);
-/* How urgent work for the next slice is. Any thread. */
-int64_t pace_deadline_us(struct ac_speaker *sp);
+/* Notes when the next slice, and the next speech, are wanted. */
+void pace_note(struct ac_speaker *sp, struct render *r);
+/* A deadline for what is wanted by then (due_us, dry_us). Any thread. */
+int64_t pace_deadline_us(struct ac_speaker *sp, const _Atomic int64_t *when_us);
 
 static inline int fps_of(const struct ac_speaker *sp, const struct render *r)
 {

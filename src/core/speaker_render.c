@@ -235,6 +235,7 @@ void render_clear(struct ac_speaker *sp)
     r->play_us = 0;
     r->pace = (struct pace){0};
     atomic_store(&sp->due_us, 0);
+    atomic_store(&sp->dry_us, 0);
     r->broken = false;
     if (r->resampler)
         ac_resampler_reset(r->resampler);
@@ -349,6 +350,15 @@ static void finish_turn(struct ac_speaker *sp, struct render *r)
     render_clear(sp);
 }
 
+/* A sentence waits to be said, or is being said: how urgent that is may have changed. */
+static bool voice_waits(struct ac_speaker *sp)
+{
+    pthread_mutex_lock(&sp->lock);
+    bool waits = sp->voice_kick.posted;
+    pthread_mutex_unlock(&sp->lock);
+    return waits;
+}
+
 /* Tells what the slice has cost. */
 static void tell_slice(struct ac_speaker *sp, struct render *r, int64_t begin_us)
 {
@@ -390,11 +400,14 @@ static bool render_slice(struct ac_speaker *sp, struct render *r)
     r->slice = (struct ac_slice){0};
     if (!err) {
         size_t ready = r->n_poses - r->pose_at;
-        bool sound =
-            (int64_t)(r->pcm.len / sizeof(int16_t)) + r->samples >= frame_samples(r->frames + (int64_t)n, fps);
+        bool sound = (int64_t)(r->pcm.len / sizeof(int16_t)) + r->samples >=
+                     frame_samples(r->frames + (int64_t)n, fps);
         if (!r->complete && (ready < n || !sound)) {
             r->pace.known = false; /* the voice is slow, not the drawing */
-            return false;          /* it kicks us */
+            pace_note(sp, r);
+            if (voice_waits(sp))
+                kick_voice(sp);
+            return false; /* it kicks us */
         }
         if (n > ready)
             n = ready;
@@ -428,7 +441,9 @@ static bool deliver_held(struct ac_speaker *sp, struct render *r)
 /* Posts the next slice for its time, unless such a wake-up is on its way. */
 static void post_slice(struct ac_speaker *sp, struct render *r, int64_t start_us)
 {
-    atomic_store(&sp->due_us, r->play_us ? r->play_us + frames_us(r->frames, fps_of(sp, r)) : 0);
+    pace_note(sp, r);
+    if (voice_waits(sp))
+        kick_voice(sp);
     if (start_us) {
         if (r->wake_us > ac_now_us() && r->wake_us <= start_us)
             return;
@@ -444,7 +459,7 @@ void render_task(void *arg)
     struct turn *t = speaker_turn(sp);
 
     pthread_mutex_lock(&sp->lock);
-    sp->render_posted = false;
+    sp->render_kick.posted = false;
     pthread_mutex_unlock(&sp->lock);
     if (r->turn != t) {
         if (r->turn)

@@ -135,7 +135,7 @@ void voice_task(void *arg)
     struct turn *t = speaker_turn(sp);
 
     pthread_mutex_lock(&sp->lock);
-    sp->voice_posted = false;
+    sp->voice_kick.posted = false;
     pthread_mutex_unlock(&sp->lock);
     if (!t)
         return;
