@@ -39,13 +39,11 @@ int http_await_body(struct lws *wsi, struct pss *pss, struct job *job, size_t ma
     return status;
 }
 
-/* Its request is refused in the middle of its body: no other can follow on this connection. */
 static int refuse_body(struct lws *wsi, struct pss *pss, int status, const char *detail)
 {
     struct request *r = pss->req;
     api_free_job(r->draft);
     r->draft = NULL;
-    r->close = true;
     return http_send_problem(wsi, pss, status, NULL, "%s", detail);
 }
 
@@ -65,7 +63,18 @@ int http_body(struct lws *wsi, struct pss *pss, const char *bytes, size_t len)
 int http_body_complete(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
     struct request *r = pss->req;
-    return r && r->draft ? r->route->body(s, wsi, pss) : 0;
+    if (!r || !r->draft)
+        return 0;
+    r->close = false;
+    return r->route->body(s, wsi, pss);
+}
+
+static bool has_body(struct lws *wsi)
+{
+    char length[24];
+    http_copy_header(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    return (*length && strcmp(length, "0") != 0) ||
+           lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
 }
 
 /* ---- requests ---- */
@@ -78,6 +87,7 @@ static struct request *request_new(struct ac_server *s, struct lws *wsi, const c
     r->method = method;
     r->head = method == LWSHUMETH_HEAD;
     r->start_us = ac_now_us();
+    r->close = has_body(wsi); /* an answer without it does not wait for it */
     lws_strncpy(r->path, path, sizeof r->path);
     guard_identify(s, wsi, &r->who);
     http_copy_header(wsi, r->if_none_match, sizeof r->if_none_match, WSI_TOKEN_HTTP_IF_NONE_MATCH);

@@ -54,6 +54,7 @@ struct ac_server {
     struct tls_files *tls;             /* until ssl has them */
     struct lws_sorted_usec_list probe; /* the loop's own delay */
     int64_t probe_due_us;
+    _Atomic int64_t alive_us; /* when the loop last came round */
     atomic_bool reload;
     struct ac_server_tuning tuning;
     struct ac_assets *assets; /* NULL: there is no page */

@@ -272,6 +272,7 @@ static int create_context(struct ac_server *s, char *reason)
         .max_http_header_data = 16384, /* cookies of everything else on localhost */
         .pt_serv_buf_size = CHUNK_BYTES,
         .timeout_secs = (unsigned)s->cfg->request_timeout_s,
+        .timeout_secs_ah_idle = (unsigned)s->cfg->request_timeout_s, /* for the header */
         .keepalive_timeout = 30,
         .retry_and_idle_policy = &s->liveness,
         .vhost_name = "default",
@@ -431,6 +432,11 @@ void ac_server_reload(struct ac_server *s)
     lws_cancel_service(s->lws);
 }
 
+int64_t ac_server_alive_us(const struct ac_server *s)
+{
+    return atomic_load(&s->alive_us);
+}
+
 /* How late the loop comes to a timer is how late it comes to everything. */
 static void probe(struct lws_sorted_usec_list *sul)
 {
@@ -439,6 +445,7 @@ static void probe(struct lws_sorted_usec_list *sul)
     if (s->probe_due_us)
         ac_metrics_observe(s->metrics, AC_TIME_LOOP_DELAY, now - s->probe_due_us);
     s->probe_due_us = now + LOOP_PROBE_US;
+    atomic_store(&s->alive_us, now);
     lws_sul_schedule(s->lws, 0, sul, probe, LOOP_PROBE_US);
 }
 
