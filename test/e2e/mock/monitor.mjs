@@ -156,7 +156,7 @@ const options = [
 function putConfig(body, send) {
   const set = Object.entries(body.set ?? {});
   const fixed = set.filter(([path]) => options.some((o) => o.path === path && !o.runtime)).map(([path]) => path);
-  if (fixed.length) return send(409, { title: "Conflict", status: 409, detail: `these need a restart: ${fixed.join(", ")}`, options: fixed });
+  if (fixed.length) return send(409, { title: "Conflict", status: 409, detail: "these need a restart", options: fixed });
   const wrong = set.flatMap(([path, value]) => {
     const o = options.find((x) => x.path === path);
     if (!o) return [`--set: ${path}: there is no such option`];

@@ -46,7 +46,7 @@ export const zhCN: typeof en = {
     overSoft: "超过软上限",
     overHard: "超过硬上限",
     noLimit: "上限未知",
-    cores: "共 {count} 个核心",
+    cores: "共 {count} 个核心 | 共 {count} 个核心 | 共 {count} 个核心",
     loopMax: "最大 {ms}",
     degraded: "没有降级 | 降级 1 次 | 降级 {count} 次",
   },

@@ -62,7 +62,12 @@ export interface LineChart {
   limits?: { name: string; value: number; colour: string }[];
   /** Values are counts: no axis label between two of them. */
   whole?: boolean;
+  /** Values are bytes: the axis counts in powers of two. */
+  binary?: boolean;
 }
+
+/** About four steps of 1, 2, 4 … 512 of a unit of bytes up to `most`. */
+export const binaryStep = (most: number) => 2 ** Math.ceil(Math.log2(Math.max(most, 4) / 4));
 
 /** A day and more is told with its date. */
 const timeLabel = (from: number, to: number, language: string) => (value: number) =>
@@ -98,13 +103,16 @@ export function lineChart(chart: LineChart, look: Look): EChartsCoreOption {
   /* A limit is in sight only when it is near: else the line itself would lie flat on the ground. */
   const highest = Math.max(0, ...chart.series.flatMap((s) => (s.right ? [] : s.points.map(([, v]) => v))));
   const near = limits.filter((l) => l.value > 0 && l.value < highest * 4);
+  const top = 1.05 * Math.max(highest, ...near.map((l) => l.value));
+  const step = binaryStep(top);
+  const size = chart.binary ? { interval: step, max: Math.ceil(top / step) * step || step } : { interval: null, max: near.length ? top : null };
   const base = frame(look);
   return {
     ...base,
     legend: { ...(base.legend as object), show: chart.series.length > 1 },
     grid: { left: 4, right: hasRight ? 4 : 14, top: chart.series.length > 1 ? 34 : 14, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { type: "time", min: from, max: to, splitNumber: 4, axisLabel: { color: c.muted, hideOverlap: true, formatter: timeLabel(from, to, look.language) }, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false } },
-    yAxis: [{ ...axis(false), ...(near.length ? { max: (v: { max: number }) => Math.max(v.max, ...near.map((l) => l.value)) * 1.08 } : { max: null }) }, ...(hasRight ? [axis(true)] : [])],
+    yAxis: [{ ...axis(false), ...size }, ...(hasRight ? [axis(true)] : [])],
     tooltip: {
       ...(base.tooltip as object),
       trigger: "axis",
@@ -132,7 +140,7 @@ export function lineChart(chart: LineChart, look: Look): EChartsCoreOption {
       markLine: {
         silent: true,
         symbol: "none",
-        data: i ? [] : near.map((l) => ({ yAxis: l.value, name: l.name, lineStyle: { color: l.colour, type: "dashed" }, label: { formatter: l.name, color: l.colour, position: "insideStartTop" } })),
+        data: i ? [] : near.map((l, n) => ({ yAxis: l.value, name: l.name, lineStyle: { color: l.colour, type: "dashed" }, label: { formatter: l.name, color: l.colour, position: n % 2 ? "insideEndTop" : "insideStartTop" } })),
       },
     })),
   };
@@ -142,7 +150,7 @@ export function lineChart(chart: LineChart, look: Look): EChartsCoreOption {
 export function waterfallChart(
   turns: readonly TurnInfo[],
   last: Mark,
-  words: { mark: (mark: Mark) => string; ms: (value: number) => string; turn: (turn: TurnInfo) => string; end: (turn: TurnInfo) => string },
+  words: { mark: (mark: Mark) => string; ms: (value: number) => string; turn: (turn: TurnInfo) => string; end: (turn: TurnInfo) => string; result: (turn: TurnInfo) => string },
   look: Look,
 ): EChartsCoreOption {
   const c = palette(look.dark);
@@ -150,10 +158,12 @@ export function waterfallChart(
   const rows = turns.map((t) => new Map(steps(t.marks, last).map((s) => [s.mark, s])));
   const shown = MARKS.slice(0, MARKS.indexOf(last) + 1);
   const ends = rows.map((r) => Math.max(0, ...[...r.values()].map((s) => s.to)));
+  /* What did not end well says so. */
+  const label = (i: number) => [words.ms(ends[i]), ...(turns[i].result === "done" ? [] : [words.result(turns[i])])].join(" · ");
   return {
     ...base,
-    legend: { ...(base.legend as object), data: shown.map(words.mark) },
-    grid: { left: 4, right: 60, top: 64, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    legend: { show: false },
+    grid: { left: 4, right: 90, top: 4, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { type: "value", min: 0, axisLabel: { color: c.muted, formatter: words.ms, hideOverlap: true }, splitLine: { lineStyle: { color: c.line } } },
     yAxis: { type: "category", inverse: true, data: turns.map(words.turn), axisLabel: { color: c.muted }, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false } },
     tooltip: {
@@ -177,8 +187,8 @@ export function waterfallChart(
       barMaxWidth: 18,
       itemStyle: { color: markColour(mark, look.dark) },
       emphasis: { disabled: true },
-      data: shown.includes(mark) ? rows.map((r) => (r.has(mark) ? r.get(mark)!.to - r.get(mark)!.from : null)) : [],
-      label: { show: mark === last, position: "right", color: c.text, formatter: (p: { dataIndex: number }) => words.ms(ends[p.dataIndex]) },
+      data: shown.includes(mark) ? rows.map((r) => (r.has(mark) ? r.get(mark)!.to - r.get(mark)!.from : mark === last ? 0 : null)) : [],
+      label: { show: mark === last, position: "right", color: c.text, formatter: (p: { dataIndex: number }) => label(p.dataIndex) },
     })),
   };
 }
@@ -194,15 +204,15 @@ export function latencyChart(
   return {
     ...base,
     grid: { left: 4, right: 14, top: 34, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
-    xAxis: { type: "category", data: rows.map((r) => words.mark(r.mark)), axisLabel: { color: c.muted, interval: 0, width: 76, overflow: "break", fontSize: 11 }, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false } },
-    yAxis: { type: "value", min: 0, splitNumber: 4, axisLabel: { color: c.muted, formatter: words.ms }, splitLine: { lineStyle: { color: c.line } } },
+    yAxis: { type: "category", inverse: true, data: rows.map((r) => words.mark(r.mark)), axisLabel: { color: c.muted, interval: 0 }, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false } },
+    xAxis: { type: "value", min: 0, splitNumber: 4, axisLabel: { color: c.muted, formatter: words.ms, hideOverlap: true }, splitLine: { lineStyle: { color: c.line } } },
     tooltip: { ...(base.tooltip as object), trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (v: number) => words.ms(v) },
     series: (["p50", "p90", "p99"] as const).map((p, i) => ({
       id: p,
       name: p,
       type: "bar",
       barGap: "10%",
-      itemStyle: { color: [c.accent, c.amber, c.red][i], borderRadius: [3, 3, 0, 0] },
+      itemStyle: { color: [c.accent, c.amber, c.red][i], borderRadius: [0, 3, 3, 0] },
       data: rows.map((r) => r[p]),
     })),
   };

@@ -17,6 +17,13 @@ export function flawOf(option: ConfigOption, text: string): "" | "config.badNumb
   return n < (option.min ?? -Infinity) || n > (option.max ?? Infinity) ? "config.badRange" : "";
 }
 
+/** Lines as at the server's start (422), or which options cannot change now (409). */
+function reasons(error: Error): string[] {
+  const { errors, options } = error instanceof HttpError ? error.problem : {};
+  if (Array.isArray(errors) && errors.length) return errors.map(String);
+  return [Array.isArray(options) && options.length ? `${error.message}: ${options.join(", ")}` : error.message];
+}
+
 export const useConfig = defineStore("config", () => {
   const options = shallowRef<ConfigOption[]>([]);
   const state = ref<"loading" | "ready" | "failed">("loading");
@@ -61,8 +68,7 @@ export const useConfig = defineStore("config", () => {
       draft.value = {};
       await load();
     } catch (e) {
-      const lines = e instanceof HttpError ? e.problem.errors : null;
-      refusals.value = Array.isArray(lines) && lines.length ? lines.map(String) : [(e as Error).message];
+      refusals.value = reasons(e as Error);
     } finally {
       saving.value = false;
     }
