@@ -8,6 +8,7 @@
 #   make install | uninstall    PREFIX=/usr/local DESTDIR=   with a service for systemd (docs/deployment.md)
 #   make deb      a Debian package, build/avatar-chat_VERSION_ARCH.deb
 #   make cert     a certificate for https here and in the local network (data/cert; ARGS="192.168.1.7 NAME")
+#   make cert     a certificate for https here and in the local network (data/cert; ARGS="192.168.1.7 NAME")
 SHELL := /bin/sh
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -70,6 +71,9 @@ bench: build
 	@tools/build.sh $(BUILD) -DAC_TESTS=OFF bench
 	./$(BUILD)/avatar-chat bench say
 	./$(BUILD)/avatar-chat bench vad
+
+cert:
+	@tools/cert.sh data/cert $(ARGS)
 
 install: build
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
