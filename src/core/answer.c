@@ -208,6 +208,7 @@ static int run_engines(struct ac_answer *a, struct text_sink *out, char *reason)
 
 static void use_prefs(struct ac_answer *a, const struct ac_prefs *prefs)
 {
+    ac_instances_close_old(a->inst, MAX_ENGINES);
     if (!memcmp(&a->prefs, prefs, sizeof *prefs))
         return;
     for (size_t i = 0; i < MAX_ENGINES; i++) {

@@ -172,10 +172,12 @@ static void write_timing(const struct metrics_timing *t, const struct timing_tex
         if (k == METRICS_BOUNDS) {
             ac_str_add(out, "+Inf");
         } else { /* thousandths are enough for the bounds, and need no locale */
+            char bound[16];
             int ms = (int)(ac_metrics_bounds[k] * 1000 + 0.5);
-            ac_str_addf(out, "%d", ms / 1000);
-            if (ms % 1000)
-                ac_str_addf(out, ".%03d", ms % 1000);
+            int len = snprintf(bound, sizeof bound, "%d.%03d", ms / 1000, ms % 1000);
+            while (bound[len - 1] == '0')
+                len--;
+            ac_str_add_n(out, bound, (size_t)(bound[len - 1] == '.' ? len - 1 : len));
         }
         ac_str_addf(out, "\"} %" PRIu64 "\n", n);
     }

@@ -46,6 +46,7 @@ struct ac_models {
 struct ac_instance {
     struct slot *slot;
     struct ac_metrics *metrics;
+    const void *cfg; /* it was opened with */
     struct ac_env env;
     void *mem;
 };
@@ -109,7 +110,9 @@ static void note_state(struct ac_models *m, struct slot *s, bool opened, int err
         st->err = err;
         st->loads += !err;
         snprintf(st->reason, sizeof st->reason, "%s",
-                 !err ? "" : s->env.reason[0] ? s->env.reason : ac_err_text(err));
+                 !err               ? ""
+                 : s->env.reason[0] ? s->env.reason
+                                    : ac_err_text(err));
     }
     pthread_mutex_unlock(&s->state_lock);
     if (opened && !err)
@@ -292,10 +295,11 @@ int ac_instance_open(struct ac_instance **out, struct ac_models *m, const struct
     struct ac_instance *inst = ac_zalloc(sizeof *inst);
     inst->slot = s;
     inst->metrics = m->metrics;
+    inst->cfg = s->cfg;
     inst->mem = ac_zalloc(info->inst_size ? info->inst_size : 1);
     env_init(&inst->env, m, s, prefs);
     if (info->open)
-        err = info->open(inst->mem, s->model, s->cfg, &inst->env);
+        err = info->open(inst->mem, s->model, inst->cfg, &inst->env);
     if (err) {
         give_reason(reason, &inst->env, err);
         ac_instance_close(inst);
@@ -314,6 +318,16 @@ void ac_instance_close(struct ac_instance *inst)
     free(inst->mem);
     slot_put(inst->slot);
     free(inst);
+}
+
+void ac_instances_close_old(struct ac_instance **inst, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!inst[i] || inst[i]->cfg == atomic_load(&inst[i]->slot->cfg))
+            continue;
+        ac_instance_close(inst[i]);
+        inst[i] = NULL;
+    }
 }
 
 int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out,

@@ -35,6 +35,11 @@ void ac_models_close_unused(struct ac_models *m, const struct ac_handler_info *i
 int ac_instance_open(struct ac_instance **inst, struct ac_models *m, const struct ac_handler_info *info,
                      const struct ac_prefs *prefs, char *reason);
 void ac_instance_close(struct ac_instance *inst); /* NULL is fine */
+/*
+ * Closes those of the n that were opened with another configuration than is used now, and sets them NULL: between
+ * two units of work, so that the next one has the new options.
+ */
+void ac_instances_close_old(struct ac_instance **inst, size_t n);
 int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out,
                         struct ac_cancel *c);
 void ac_instance_reset(struct ac_instance *inst);

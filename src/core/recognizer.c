@@ -130,6 +130,8 @@ static void use_language(struct ac_recognizer *r, const char *lang)
 {
     bool same = !strcmp(r->lang, lang);
 
+    if (!r->w.fed)
+        ac_instances_close_old(r->inst, MAX_ENGINES);
     if (!same || atomic_exchange(&r->retry, false)) {
         memset(r->failed, 0, sizeof r->failed);
         r->why_err = 0;

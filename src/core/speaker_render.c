@@ -267,6 +267,8 @@ static void render_begin(struct ac_speaker *sp, struct render *r)
         r->prefs = prefs;
         r->opened = true;
     }
+    ac_instances_close_old(r->lipsync.inst, MAX_ENGINES);
+    ac_instances_close_old(r->avatar.inst, MAX_ENGINES);
     const struct ac_handler_info *const *list;
     size_t n = ac_config_use(sp->cfg, AC_STAGE_AVATAR, &list);
     for (size_t i = 0; i < n && i < MAX_ENGINES && !avatar; i++) {

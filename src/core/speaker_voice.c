@@ -119,6 +119,7 @@ static void change_turn(struct ac_speaker *sp, struct turn *t)
     if (!same) {
         engines_close(&sp->voices);
     } else {
+        ac_instances_close_old(sp->voices.inst, MAX_ENGINES);
         for (size_t i = 0; i < MAX_ENGINES; i++) {
             if (sp->voices.inst[i])
                 ac_instance_reset(sp->voices.inst[i]);
