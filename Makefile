@@ -8,7 +8,6 @@
 #   make install | uninstall    PREFIX=/usr/local DESTDIR=   with a service for systemd (docs/deployment.md)
 #   make deb      a Debian package, build/avatar-chat_VERSION_ARCH.deb
 #   make cert     a certificate for https here and in the local network (data/cert; ARGS="192.168.1.7 NAME")
-#   make cert     a certificate for https here and in the local network (data/cert; ARGS="192.168.1.7 NAME")
 SHELL := /bin/sh
 BUILD ?= build
 PREFIX ?= /usr/local
