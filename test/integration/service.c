@@ -86,6 +86,31 @@ void service_file(const struct service *s, const char *name, const char *text)
     free(path);
 }
 
+char *service_source(const char *path)
+{
+    char *text = NULL;
+    size_t len;
+
+    assert_int_equal(ac_read_file(path, 1 << 20, &text, &len), 0);
+    return text;
+}
+
+char *service_replace(char *text, const char *from, const char *to)
+{
+    struct ac_str s = {0};
+    const char *p = text, *at;
+
+    if (!strstr(text, from))
+        fail_msg("there is no '%s'", from);
+    for (; (at = strstr(p, from)); p = at + strlen(from)) {
+        ac_str_add_n(&s, p, (size_t)(at - p));
+        ac_str_add(&s, to);
+    }
+    ac_str_add(&s, p);
+    free(text);
+    return ac_str_steal(&s);
+}
+
 static pid_t spawn(const char *log, const char *const *argv)
 {
     pid_t pid = fork();

@@ -24,6 +24,10 @@ int service_free_port(void);
 void service_prepare(struct service *s);
 /* Writes text to folder/name. */
 void service_file(const struct service *s, const char *name, const char *text);
+/* A file of the source tree; malloc'ed. */
+char *service_source(const char *path);
+/* Every `from`, of which there must be one, as `to`; frees text, gives the new one. */
+char *service_replace(char *text, const char *from, const char *to);
 /* Starts it and waits (20 s) until something listens on its port; fails the test otherwise. */
 void service_start(struct service *s, const char *const *argv);
 /* Ends it by the signal and waits; the folder stays, so that it can be started again. */
