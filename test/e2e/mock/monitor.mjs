@@ -273,7 +273,8 @@ async function serve(req, res) {
 function page(path, res) {
   const file = join(dist, path);
   const found = file.startsWith(dist) && extname(file) && existsSync(file) ? file : join(dist, /^\/monitor\b/.test(path) ? "monitor/index.html" : "index.html");
-  res.writeHead(200, { "Content-Type": TYPES[extname(found)] ?? "application/octet-stream", "Content-Security-Policy": policy }).end(readFileSync(found));
+  const bytes = readFileSync(found);
+  res.writeHead(200, { "Content-Type": TYPES[extname(found)] ?? "application/octet-stream", "Content-Security-Policy": policy }).end(bytes);
 }
 
 setInterval(live, 1000);
