@@ -32,7 +32,7 @@ async function visit(question: string): Promise<{ session: string; closed: Promi
     socket.on("message", (data: Buffer, binary: boolean) => {
       if (binary) return;
       const message = JSON.parse(String(data));
-      if (message.type === "session_ready") {
+      if (message.type === "session_ready" && !session) {
         session = message.data.session_id;
         socket.send(JSON.stringify({ type: "text", data: { text: question } }));
       }

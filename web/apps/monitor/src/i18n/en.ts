@@ -2,7 +2,7 @@
 export const en = {
   app: { name: "Avatar Chat Monitor", short: "Monitor", skip: "Skip to the content" },
   nav: { label: "Parts of the panel", overview: "Overview", sessions: "Sessions", logs: "Log", config: "Configuration", settings: "Settings" },
-  common: { cancel: "Cancel", retryNow: "Try now", reload: "Reload", none: "none", yes: "yes", no: "no", all: "All", loading: "Loading…", table: "Show as a table", chart: "Show as a chart", updated: "As of {time}" },
+  common: { cancel: "Cancel", close: "Dismiss", retryNow: "Try now", none: "none", yes: "yes", no: "no", loading: "Loading…", table: "Show as a table", chart: "Show as a chart" },
   server: {
     live: "Version {version}, up {uptime}",
     connecting: "Connecting…",
@@ -182,7 +182,6 @@ export const en = {
     pause: "Pause",
     resume: "Go on",
     follow: "Follow",
-    clear: "Clear",
     empty: "No line yet.",
     nothing: "No line matches.",
     shown: "{shown} of {all} lines",
@@ -219,7 +218,6 @@ export const en = {
     discard: "Discard",
     refused: "Nothing was changed:",
     changed: "Changed: {paths}. It holds until the server is started anew; sessions take it with their next turn.",
-    unchanged: "The server had these values already.",
     badNumber: "A number is wanted.",
     badWhole: "A whole number is wanted.",
     badRange: "Out of range.",

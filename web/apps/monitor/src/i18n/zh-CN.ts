@@ -4,7 +4,7 @@ import type { en } from "./en";
 export const zhCN: typeof en = {
   app: { name: "数字人对话监控", short: "监控", skip: "跳到正文" },
   nav: { label: "面板各部分", overview: "总览", sessions: "会话", logs: "日志", config: "配置", settings: "设置" },
-  common: { cancel: "取消", retryNow: "立即重试", reload: "重新加载", none: "无", yes: "是", no: "否", all: "全部", loading: "加载中…", table: "以表格显示", chart: "以图表显示", updated: "截至 {time}" },
+  common: { cancel: "取消", close: "知道了", retryNow: "立即重试", none: "无", yes: "是", no: "否", loading: "加载中…", table: "以表格显示", chart: "以图表显示" },
   server: {
     live: "版本 {version}，已运行 {uptime}",
     connecting: "正在连接…",
@@ -184,7 +184,6 @@ export const zhCN: typeof en = {
     pause: "暂停",
     resume: "继续",
     follow: "跟随",
-    clear: "清空",
     empty: "还没有日志。",
     nothing: "没有匹配的日志。",
     shown: "{all} 行中的 {shown} 行",
@@ -221,7 +220,6 @@ export const zhCN: typeof en = {
     discard: "放弃",
     refused: "没有做任何修改：",
     changed: "已修改：{paths}。在服务器重新启动前有效；会话从下一轮起采用。",
-    unchanged: "服务器本来就是这些值。",
     badNumber: "须为数字。",
     badWhole: "须为整数。",
     badRange: "超出范围。",

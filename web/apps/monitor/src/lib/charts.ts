@@ -159,7 +159,7 @@ export function waterfallChart(
   const shown = MARKS.slice(0, MARKS.indexOf(last) + 1);
   const ends = rows.map((r) => Math.max(0, ...[...r.values()].map((s) => s.to)));
   /* What did not end well says so. */
-  const label = (i: number) => [words.ms(ends[i]), ...(turns[i].result === "done" ? [] : [words.result(turns[i])])].join(" · ");
+  const label = (i: number) => [...(rows[i].size ? [words.ms(ends[i])] : []), ...(turns[i].result === "done" ? [] : [words.result(turns[i])])].join(" · ");
   return {
     ...base,
     legend: { show: false },
