@@ -56,7 +56,7 @@ static int loopback(int port, bool connecting)
     return -1;
 }
 
-int service_free_port(void)
+static int free_port(void)
 {
     struct sockaddr_in addr;
     socklen_t len = sizeof addr;
@@ -66,6 +66,22 @@ int service_free_port(void)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
     close(fd);
     return ntohs(addr.sin_port);
+}
+
+int service_free_port(void)
+{
+    static int given[32];
+    static size_t n;
+    int port = free_port();
+
+    for (size_t i = 0; i < n && i < 32; i++) { /* the system may give it again */
+        if (given[i] != port)
+            continue;
+        port = free_port();
+        i = (size_t)-1;
+    }
+    given[n++ % 32] = port;
+    return port;
 }
 
 void service_prepare(struct service *s)
