@@ -41,8 +41,8 @@ struct ac_server_config {
     char *client_tokens_file, *admin_token_env, *admin_token_file;
     bool metrics_open; /* GET /metrics for everybody */
     int max_connections_per_address, max_requests_per_s_per_address;
-    int request_timeout_s;     /* a request must be there within so long */
-    char *tls_cert, *tls_key;  /* PEM files; "" = no TLS */
+    int request_timeout_s;    /* a request must be there within so long */
+    char *tls_cert, *tls_key; /* PEM files; "" = no TLS */
 };
 struct ac_log_config {
     int level;  /* index of: error, warn, info, debug */
@@ -84,9 +84,9 @@ struct ac_listen_config {
 
 /* Where conversations are kept; see core/store.h. */
 struct ac_history_config {
-    int store;              /* index of: sqlite, redis, none */
-    char *path;             /* the SQLite file */
-    char *redis_url;        /* "" = this machine's */
+    int store;       /* index of: sqlite, redis, none */
+    char *path;      /* the SQLite file */
+    char *redis_url; /* "" = this machine's */
     char *redis_password_env, *redis_prefix;
     int keep_days;          /* 0 = for ever */
     int keep_conversations; /* of one client */

@@ -46,8 +46,9 @@ static const struct ac_option server_options[] = {
     AC_OPTION_INT(
         S, model_idle_s, "model_idle_s", "1800", 0, 604800, R,
         "A model that nobody has used for so long is closed until it is wanted again; 0 for never."),
-    AC_OPTION_STRING(S, allowed_origins, "allowed_origins", "", 0,
-                     "Origins of other pages that may use the server (https://chat.example), between commas."),
+    AC_OPTION_STRING(
+        S, allowed_origins, "allowed_origins", "", 0,
+        "Origins of other pages that may use the server (https://chat.example), between commas."),
     AC_OPTION_STRING(S, frame_ancestors, "frame_ancestors", "self", 0,
                      "Whose pages may show this one in a frame: self, none, or origins between commas."),
     AC_OPTION_STRING(S, trusted_proxies, "trusted_proxies", "", 0,
@@ -141,9 +142,10 @@ static const struct ac_option listen_options[] = {
 #define S struct ac_history_config
 static const char *const history_stores[] = {"sqlite", "redis", "none", NULL};
 static const struct ac_option history_options[] = {
-    AC_OPTION_CHOICE(S, store, "store", "sqlite", history_stores, 0,
-                     "Where past conversations are kept; redis: in a server that several of these share, none: "
-                     "they end with the session."),
+    AC_OPTION_CHOICE(
+        S, store, "store", "sqlite", history_stores, 0,
+        "Where past conversations are kept; redis: in a server that several of these share, none: "
+        "they end with the session."),
     AC_OPTION_STRING(
         S, path, "path", "data/history.db", 0,
         "The SQLite file, made when it is missing; a relative one is below the working directory."),

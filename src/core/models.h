@@ -36,8 +36,8 @@ int ac_instance_open(struct ac_instance **inst, struct ac_models *m, const struc
                      const struct ac_prefs *prefs, char *reason);
 void ac_instance_close(struct ac_instance *inst); /* NULL is fine */
 /*
- * Closes those of the n that were opened with another configuration than is used now, and sets them NULL: between
- * two units of work, so that the next one has the new options.
+ * Closes those of the n that were opened with another configuration than is used now, and sets them NULL:
+ * between two units of work, so that the next one has the new options.
  */
 void ac_instances_close_old(struct ac_instance **inst, size_t n);
 int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out,
@@ -54,10 +54,10 @@ struct ac_model_info {
     const struct ac_handler_info *engine;
     const char *name; /* "tts.flite" */
     bool open;
-    bool tried;       /* it was opened before, or that was tried */
-    int err;          /* of the last try */
+    bool tried; /* it was opened before, or that was tried */
+    int err;    /* of the last try */
     size_t users;
-    int64_t idle_us;  /* since its last user, where it has none; 0 while it is used or not open */
+    int64_t idle_us; /* since its last user, where it has none; 0 while it is used or not open */
     uint64_t loads;
     char reason[256]; /* of err */
 };

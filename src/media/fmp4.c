@@ -40,7 +40,7 @@ struct ac_fmp4 {
     struct ac_str init_segment;
     char codecs[48];
     int64_t next_picture, next_sample;
-    int shown; /* frames that the picture at hand stands for */
+    int shown;            /* frames that the picture at hand stands for */
     int pictures_waiting; /* since the last fragment */
     bool header_written, finished;
 };

@@ -23,14 +23,15 @@ struct fake_client {
     pthread_cond_t changed;
     struct fake_message *messages;
     size_t n, cap;
-    bool full; /* refuse media: a slow reader */
-    bool gone; /* refuse everything */
+    bool full;         /* refuse media: a slow reader */
+    bool gone;         /* refuse everything */
     enum ac_end ended; /* why the session was ended; 0 = it was not */
     char end_message[160];
     struct ac_session *session;
 };
 
-/* Opens a session of the hub with this client; gives its result. Free with fake_client_free where it failed. */
+/* Opens a session of the hub with this client; gives its result. Free with fake_client_free where it failed.
+ */
 int fake_client_try(struct fake_client *c, struct ac_hub *hub, const char *id);
 /* The same with a `hello` that carries the token of a session that exists. */
 int fake_client_resume(struct fake_client *c, struct ac_hub *hub, const char *id, const char *token);

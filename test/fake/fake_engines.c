@@ -68,7 +68,8 @@ struct fake_inst {
 static const struct ac_option fake_options[] = {
     AC_OPTION_INT(struct fake_cfg, step_ms, "step_ms", "20", 0, 1000, 0,
                   "Milliseconds a word takes when slow."),
-    AC_OPTION_INT(struct fake_cfg, picture_ms, "picture_ms", "0", 0, 1000, 0, "Milliseconds a picture takes."),
+    AC_OPTION_INT(struct fake_cfg, picture_ms, "picture_ms", "0", 0, 1000, 0,
+                  "Milliseconds a picture takes."),
     AC_OPTIONS_END,
 };
 
