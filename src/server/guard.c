@@ -250,8 +250,9 @@ struct refusal guard_access(struct ac_server *s, struct lws *wsi, const struct w
     bool given = given_token(wsi, token, sizeof token);
     struct refusal fine = {0, NULL};
 
-    *admin = ac_token_set_for_admin(t) ? given && ac_token_set_admin(t, token) : who->local;
-    bool client = *admin || !ac_token_set_for_clients(t) || (given && ac_token_set_client(t, token));
+    bool by_token = given && ac_token_set_admin(t, token);
+    *admin = ac_token_set_for_admin(t) ? by_token : who->local;
+    bool client = by_token || !ac_token_set_for_clients(t) || (given && ac_token_set_client(t, token));
     switch (access) {
     case ACCESS_OPEN:
         return fine;

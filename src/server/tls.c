@@ -55,7 +55,7 @@ static int check_readable(char *reason, const char *option, const char *path)
 
 static const char *library_reason(void)
 {
-    const char *why = ERR_reason_error_string(ERR_peek_last_error());
+    const char *why = ERR_reason_error_string(ERR_peek_error());
 
     ERR_clear_error();
     return why ? why : "it is not PEM";
