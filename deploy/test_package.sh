@@ -21,6 +21,7 @@ made=""
 root=${2:-}
 if [ -z "$root" ]; then
     root=$(mktemp -d /tmp/avatar-chat-root-XXXXXX)
+    chmod 755 "$root" # the service is another user
     made=$root
 fi
 pid=""
