@@ -32,7 +32,8 @@ struct ac_session_info {
     uint32_t turn;      /* number of the last turn that began */
     uint64_t turns;     /* that ended */
     char language[16], avatar[64], voice[64];
-    char address[64]; /* of the client, "" = not known */
+    char address[64];                  /* of the client, "" = not known */
+    char client[AC_CLIENT_ID_MAX + 1]; /* its own name, a secret between it and the server; "" = not told */
     uint64_t bytes_in, bytes_out, frames, late_frames;
     double fps;     /* pictures a second at present: lower than configured while the machine is busy */
     size_t history; /* messages in memory */

@@ -162,6 +162,8 @@ static void handle_choices(struct ac_session *s, const struct ac_client_choices 
     session_forget_persona(s);
     session_use_language(s, c->threshold);
     session_note_choices(s);
+    if (c->client)
+        session_note_client(s, c->client);
     session_send_ready(s);
 }
 

@@ -35,6 +35,13 @@ void session_note_choices(struct ac_session *s)
     pthread_mutex_unlock(&s->out_lock);
 }
 
+void session_note_client(struct ac_session *s, const char *client)
+{
+    pthread_mutex_lock(&s->out_lock);
+    snprintf(s->profile.client, sizeof s->profile.client, "%s", client);
+    pthread_mutex_unlock(&s->out_lock);
+}
+
 static size_t count_chars(const char *text)
 {
     size_t n = 0;
@@ -122,6 +129,7 @@ void session_inform(struct ac_session *s, struct ac_session_info *info, struct a
     memcpy(info->avatar, p->avatar, sizeof info->avatar);
     memcpy(info->voice, p->voice, sizeof info->voice);
     memcpy(info->address, p->address, sizeof info->address);
+    memcpy(info->client, p->client, sizeof info->client);
     if (p->n_turns)
         info->turn = p->turns[(p->n_turns - 1) % AC_TIMELINE_TURNS].turn;
     if (turns) {

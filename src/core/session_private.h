@@ -140,6 +140,7 @@ enum floor { FLOOR_NONE = 0, FLOOR_WAITS, FLOOR_HELD };
 /* What is told of a session to those who look after the server. */
 struct profile {
     char language[16], avatar[64], voice[64], address[64];
+    char client[AC_CLIENT_ID_MAX + 1]; /* its own name, "" = not told */
     struct ac_turn_info turns[AC_TIMELINE_TURNS]; /* a ring */
     size_t n_turns;                               /* that ever began */
 };
@@ -268,6 +269,7 @@ void session_finish(struct ac_session *s);
 /* ---- session_info.c ---- */
 /* Notes what was chosen, for those who ask. Strand. */
 void session_note_choices(struct ac_session *s);
+void session_note_client(struct ac_session *s, const char *client);
 /* A turn begins, with this question; it ended, with these marks. Strand. */
 void session_note_turn(struct ac_session *s, uint32_t turn, const char *question);
 void session_note_end(struct ac_session *s, enum ac_turn_result result,

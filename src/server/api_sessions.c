@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "server/private.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,10 +70,26 @@ static void read_session(struct job *job)
     api_job_json(job, j, JSON_COMPACT);
 }
 
+/* Whether the client that asks is the session's own. */
+static bool is_own(const struct job *job)
+{
+    struct ac_session_info info;
+    size_t n = strlen(job->client);
+    return n && !ac_hub_session(job->server->hub, job->session, &info, NULL, NULL) &&
+           strlen(info.client) == n && !CRYPTO_memcmp(info.client, job->client, n);
+}
+
 static void read_history(struct job *job)
 {
     struct ac_said *said;
     size_t n;
+    if (!job->admin && !is_own(job)) { /* whether there is such a session is nobody's business */
+        job->err = AC_EDENIED;
+        job->status = 403;
+        snprintf(job->reason, sizeof job->reason,
+                 "this is for administrators, and for the session's own client by its X-Client-Id");
+        return;
+    }
     note(job, ac_hub_session_history(job->server->hub, job->session, &said, &n));
     if (job->err)
         return;
@@ -121,7 +138,11 @@ int api_get_session(struct ac_server *s, struct lws *wsi, struct pss *pss)
 
 int api_get_session_history(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
-    return api_post_job(s, wsi, pss, s->admin, api_new_job(pss, read_history));
+    static const char header[] = "x-client-id:";
+    struct job *job = api_new_job(pss, read_history);
+    if (lws_hdr_custom_copy(wsi, job->client, sizeof job->client, header, sizeof header - 1) < 0)
+        job->client[0] = '\0';
+    return api_post_job(s, wsi, pss, s->admin, job);
 }
 
 int api_delete_session(struct ac_server *s, struct lws *wsi, struct pss *pss)

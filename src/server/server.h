@@ -45,7 +45,8 @@ int ac_server_run(struct ac_server *server);
 void ac_server_stop(struct ac_server *server);
 /* Reads tokens and certificate again; what is wrong is logged and the old ones stay. As ac_server_stop. */
 void ac_server_reload(struct ac_server *server);
-/* When the loop last came round (it does so several times a second), as ac_now_us; 0 = not yet. Any thread. */
+/* When the loop last came round (it does so several times a second), as ac_now_us; 0 = not yet. Any thread.
+ */
 int64_t ac_server_alive_us(const struct ac_server *server);
 /* Frees what ac_server_start made; ac_server_run has returned or was never called. NULL is fine. */
 void ac_server_free(struct ac_server *server);

@@ -310,6 +310,44 @@ static void test_session_told(void **state)
     ws_close(&c);
 }
 
+/* What was said is for the administrator and for the client itself. */
+static void test_history_is_its_own(void **state)
+{
+    (void)state;
+    static const char mine[] = "0123456789abcdef-mine";
+    static const struct {
+        const char *header;
+        int status;
+    } cases[] = {{"X-Client-Id: 0123456789abcdef-mine\r\nX-Forwarded-For: 192.0.2.1\r\n", 200},
+                 {"X-Client-Id: 0123456789abcdef-hers\r\nX-Forwarded-For: 192.0.2.1\r\n", 403},
+                 {"X-Client-Id: \r\nX-Forwarded-For: 192.0.2.1\r\n", 403},
+                 {"X-Forwarded-For: 192.0.2.1\r\n", 403},
+                 {"", 200}}; /* this machine may administer */
+    struct ws_client c;
+    struct http_response r;
+    open_client(&c, world.port, "/ws/own");
+    size_t from = c.n;
+    ws_text(&c, "{\"type\":\"hello\",\"client\":\"%s\"}", mine);
+    expect(&c, "session_ready", from);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(http_request_to(world.port, "GET", "/api/sessions/own/history", cases[i].header, &r));
+        if (r.status != cases[i].status)
+            fail_msg("case %zu: %d", i, r.status);
+        http_free(&r);
+    }
+    assert_true(http_request_to(world.port, "GET", "/api/sessions/own", NULL, &r));
+    assert_null(strstr(r.body, mine)); /* it opens conversations: not even the administrator is told */
+    http_free(&r);
+    ws_close(&c);
+    /* without a name nobody's is right */
+    talk(&c);
+    assert_true(http_request_to(world.port, "GET", "/api/sessions/described/history",
+                                "X-Client-Id: \r\nX-Forwarded-For: 192.0.2.1\r\n", &r));
+    assert_int_equal(r.status, 403);
+    http_free(&r);
+    ws_close(&c);
+}
+
 static void test_config_takes_effect(void **state)
 {
     (void)state;
@@ -342,9 +380,13 @@ static void test_served_as_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_routes),     cmocka_unit_test(test_same_access),
-        cmocka_unit_test(test_document),        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_session_told),    cmocka_unit_test(test_config_takes_effect),
+        cmocka_unit_test(test_same_routes),
+        cmocka_unit_test(test_same_access),
+        cmocka_unit_test(test_document),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_session_told),
+        cmocka_unit_test(test_history_is_its_own),
+        cmocka_unit_test(test_config_takes_effect),
         cmocka_unit_test(test_served_as_it_is),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
