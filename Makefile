@@ -5,14 +5,16 @@
 #   make asan | tsan    the C tests under AddressSanitizer + UBSan | ThreadSanitizer
 #   make lint | fmt     style and static checks | format the C code
 #   make bench    figures: encoder, pipeline, beside the ffmpeg-pipe way
-#   make install  PREFIX=/usr/local
+#   make install | uninstall    PREFIX=/usr/local DESTDIR=   with a service for systemd (docs/deployment.md)
+#   make deb      a Debian package, build/avatar-chat_VERSION_ARCH.deb
+#   make cert     a certificate for https here and in the local network (data/cert; ARGS="192.168.1.7 NAME")
 SHELL := /bin/sh
 BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 ARGS ?=
 
-.PHONY: run build test test-c test-web test-e2e asan tsan fuzz lint fmt bench install clean setup-build setup-test setup-lint web
+.PHONY: run build test test-c test-web test-e2e asan tsan fuzz lint fmt bench cert install uninstall deb clean setup-build setup-test setup-lint web
 
 run: build
 	@echo "avatar-chat: http://localhost:8000"
@@ -69,8 +71,17 @@ bench: build
 	./$(BUILD)/avatar-chat bench say
 	./$(BUILD)/avatar-chat bench vad
 
+cert:
+	@tools/cert.sh data/cert $(ARGS)
+
 install: build
-	cmake --install $(BUILD) --prefix $(PREFIX)
+	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
+
+uninstall: # configuration and conversations stay
+	@DESTDIR=$(DESTDIR) deploy/uninstall.sh $(BUILD)/install_manifest.txt
+
+deb: build
+	cd $(BUILD) && cpack -G DEB
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz web/node_modules web/apps/chat/dist

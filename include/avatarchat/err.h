@@ -29,7 +29,8 @@
     X(AC_EADDRINUSE, 16, "address_in_use", "the port is in use", false)                                      \
     X(AC_EUTF8, 17, "invalid_utf8", "the text is not valid UTF-8", false)                                    \
     X(AC_EEMPTY, 18, "nothing_to_say", "there is nothing to say in the text", false)                         \
-    X(AC_EINTERNAL, 19, "internal_error", "an internal error", false)
+    X(AC_EINTERNAL, 19, "internal_error", "an internal error", false)                                        \
+    X(AC_EDENIED, 20, "not_allowed", "it is not allowed", false)
 
 enum ac_err {
     AC_OK = 0,

@@ -160,10 +160,10 @@ struct ac_mouth {
 struct ac_pose {
     struct ac_mouth mouth;
     enum ac_emotion emotion;
-    float stress;    /* 0 … 1: this frame is on a stressed syllable; moves head and brows */
-    float energy;    /* 0 … 1: loudness of the speech around this frame */
-    bool speaking;   /* false: rest between or after sentences */
-    int64_t frame;   /* number in the turn, from 0; time = frame / fps */
+    float stress;  /* 0 … 1: this frame is on a stressed syllable; moves head and brows */
+    float energy;  /* 0 … 1: loudness of the speech around this frame */
+    bool speaking; /* false: rest between or after sentences */
+    int64_t frame; /* number in the turn, from 0; time = frame / fps; some are left out where time is short */
     int64_t idle_us; /* phase of the idle motion (breath, gaze, blinks) to show at this frame, 0 …
                         AC_IDLE_PERIOD_US */
 };

@@ -308,10 +308,11 @@ static const struct ac_option options[] = {
                      "small (see `avatar-chat models list`), or a folder that holds model.int8.onnx and "
                      "tokens.txt."),
     AC_OPTION_STRING(
-        struct config, language, "language", "auto", 0,
+        struct config, language, "language", "auto", AC_OPT_RUNTIME,
         "Language that is spoken (zh, yue, en, ja, ko) where the session does not say; auto = the "
         "model finds out."),
-    AC_OPTION_BOOL(struct config, itn, "itn", "true", 0, "Write numbers as digits, and punctuation."),
+    AC_OPTION_BOOL(struct config, itn, "itn", "true", AC_OPT_RUNTIME,
+                   "Write numbers as digits, and punctuation."),
     AC_OPTION_INT(struct config, parallel, "parallel", "2", 1, 64, 0,
                   "Utterances recognised at the same time; further ones wait."),
     AC_OPTIONS_END,

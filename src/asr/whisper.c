@@ -281,17 +281,17 @@ static const struct ac_option options[] = {
         "tiny, base, small, tiny.en … (see `avatar-chat models list`), or a folder that holds an "
         "encoder, a decoder and tokens."),
     AC_OPTION_STRING(
-        struct config, language, "language", "auto", 0,
+        struct config, language, "language", "auto", AC_OPT_RUNTIME,
         "Language that is spoken (en, zh, de …) where the session does not say; auto = the model "
         "finds out."),
-    AC_OPTION_BOOL(struct config, timestamps, "timestamps", "false", 0,
+    AC_OPTION_BOOL(struct config, timestamps, "timestamps", "false", AC_OPT_RUNTIME,
                    "Give the start and end of each phrase; costs a little time."),
-    AC_OPTION_INT(struct config, padding_ms, "padding_ms", "1000", 0, 10000, 0,
+    AC_OPTION_INT(struct config, padding_ms, "padding_ms", "1000", 0, 10000, AC_OPT_RUNTIME,
                   "Silence added behind the utterance; with little of it the model may repeat itself."),
-    AC_OPTION_FLOAT(struct config, no_speech_max, "no_speech_max", "0.6", 0, 1, 0,
+    AC_OPTION_FLOAT(struct config, no_speech_max, "no_speech_max", "0.6", 0, 1, AC_OPT_RUNTIME,
                     "Text is dropped when nobody speaks with more than this probability and logprob_min is "
                     "missed."),
-    AC_OPTION_FLOAT(struct config, logprob_min, "logprob_min", "-1", -20, 0, 0,
+    AC_OPTION_FLOAT(struct config, logprob_min, "logprob_min", "-1", -20, 0, AC_OPT_RUNTIME,
                     "Least mean log-probability of a text that may be silence."),
     AC_OPTION_INT(struct config, parallel, "parallel", "2", 1, 64, 0,
                   "Utterances recognised at the same time; further ones wait."),

@@ -8,6 +8,8 @@ static const float TAU = 6.28318531f;
 static const float HOLD_MOST = 1.8f; /* drawing units: about a pixel */
 enum { HOLD_FRAME_US = 50000 };      /* slower pictures all move */
 
+enum { MOST_LEFT_OUT = 10 };
+
 static float wave(double phase, float cycles, float offset)
 {
     return sinf((float)(phase * (double)(TAU * cycles)) + offset * TAU);
@@ -215,7 +217,9 @@ void ac_char_motion_step(struct ac_char_motion *m, const struct ac_char_rig *rig
         us += AC_IDLE_PERIOD_US;
     memset(face, 0, sizeof *face);
     face->mouth = ac_char_mouth_clamp(&pose->mouth);
-    advance(m, pose, frame_us);
+    int64_t gap = pose->frame - m->frame; /* pictures may be left out where time is short */
+    m->frame = pose->frame;
+    advance(m, pose, frame_us * (gap > 1 && gap <= MOST_LEFT_OUT ? (int)gap : 1));
     int64_t cell_us = frame_us <= HOLD_FRAME_US ? 2 * frame_us : frame_us;
     idle(rig, us, us - us % cell_us, face);
     talk(m, rig, (double)us / AC_IDLE_PERIOD_US, face);

@@ -26,6 +26,7 @@ struct ac_char_motion {
     float nod, brow, energy;
     int64_t cell; /* of two frames, from 1 */
     float held[AC_CHAR_RIGID];
+    int64_t frame; /* of the last pose */
 };
 
 /* Advances by one frame of frame_us and gives the face to draw. */

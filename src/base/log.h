@@ -36,9 +36,32 @@ struct ac_log_field {
 
 /* Set once at start, before threads. fd: where lines go (default 2). */
 void ac_log_setup(enum ac_log_level level, enum ac_log_format format, int fd);
+/* Any thread, at any time. */
+void ac_log_set_level(enum ac_log_level level);
 bool ac_log_enabled(enum ac_log_level level);
 void ac_log_write(enum ac_log_level level, const char *at, const char *event,
                   const struct ac_log_field *fields, size_t n);
+
+/*
+ * The last lines in memory, for those who look after the server from afar: at most AC_LOG_KEPT of info and
+ * above (debug may hold what people say). Strings are borrowed for the call.
+ */
+enum { AC_LOG_KEPT = 2000 };
+struct ac_log_line {
+    uint64_t seq;  /* from 1 */
+    int64_t at_ms; /* Unix time */
+    enum ac_log_level level;
+    const char *at, *event;
+    const char *fields; /* a JSON object */
+    const char *text;   /* the fields as logfmt */
+};
+typedef void ac_log_line_fn(void *arg, const struct ac_log_line *line);
+/*
+ * Calls fn for the lines after `since` that are at least as grave as level, oldest first, at most max; fn
+ * must not log. Gives what `since` is next time.
+ */
+uint64_t ac_log_lines(uint64_t since, enum ac_log_level level, size_t max, ac_log_line_fn *fn, void *arg);
+const char *ac_log_level_name(enum ac_log_level level);
 
 #define AC_LOG(level, at, event, ...)                                                                        \
     do {                                                                                                     \

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "avatarchat/err.h"
+#include "base/cgroup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -209,6 +210,9 @@ int ac_cores(void)
 {
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    int allowed = ac_cgroup_cpus();
+    if (allowed && allowed < n)
+        n = allowed;
     return n > 0 ? n : 1;
 }
 
@@ -313,6 +317,11 @@ struct ac_pool_stats ac_pool_stats(const struct ac_pool *pool)
     struct ac_pool *p = (struct ac_pool *)(uintptr_t)pool; /* for the lock alone */
     pthread_mutex_lock(&p->lock);
     int spares = p->cpu.threads - p->cpu.limit;
+    int64_t now = ac_now_us(), busy_us = p->busy_us;
+    const struct ac_worker *w;
+    LIST_FOREACH(w, &p->live, link)
+    if (w->lane == &p->cpu && w->strand)
+        busy_us += now - w->since_us;
     struct ac_pool_stats stats = {
         .workers = p->cpu.limit,
         .spares = spares > 0 ? spares : 0,
@@ -321,6 +330,7 @@ struct ac_pool_stats ac_pool_stats(const struct ac_pool *pool)
         .delayed = p->delayed.n,
         .done = p->done,
         .stalls = p->stalls,
+        .busy_us = busy_us,
     };
     pthread_mutex_unlock(&p->lock);
     return stats;

@@ -36,6 +36,7 @@ struct ac_pool_stats {
     int workers, spares, waiting_threads;
     size_t ready, delayed; /* tasks */
     uint64_t done, stalls;
+    int64_t busy_us; /* time that the workers (not those that wait) have spent in tasks, up to now */
 };
 
 /* How many cores this process may use, at least 1. */

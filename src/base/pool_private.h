@@ -66,6 +66,7 @@ struct ac_pool {
     uint64_t posts;      /* numbers the posts */
     size_t n_ready, n_strands;
     uint64_t done, stalls;
+    int64_t busy_us; /* in tasks that have ended, of the cpu lane */
 };
 
 /* ---- pool.c, lock held ---- */

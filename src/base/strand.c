@@ -212,6 +212,8 @@ bool ac_worker_run_one(struct ac_worker *w)
     }
     w->strand = NULL;
     pool->done++;
+    if (w->lane == &pool->cpu)
+        pool->busy_us += ac_now_us() - w->since_us;
     if (stalled) {
         /* still marked as running, so nobody else can free the strand meanwhile */
         pthread_mutex_unlock(&pool->lock);

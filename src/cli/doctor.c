@@ -151,12 +151,14 @@ static void look_at_history(struct ac_doctor *d, const struct ac_config *cfg)
     int err = ac_store_examine(h, &conversations, &messages, reason);
     if (!err)
         ac_doctor_add(d, "server", "history", AC_DOCTOR_OK, NULL, "%zu conversations, %zu messages in %s",
-                      conversations, messages, h->path);
+                      conversations, messages, h->store == AC_STORE_REDIS ? "Redis" : h->path);
     else if (err == AC_ENOENT)
         ac_doctor_add(d, "server", "history", AC_DOCTOR_OK, NULL, "will be made at %s", h->path);
     else
         ac_doctor_add(d, "server", "history", AC_DOCTOR_NOTE,
-                      "mend it, name another file in history.path, or set history.store to none",
+                      h->store == AC_STORE_REDIS
+                          ? "start it, correct history.redis_url, or set history.store to sqlite"
+                          : "mend it, name another file in history.path, or set history.store to none",
                       "conversations will not be kept: %s", reason);
 }
 

@@ -1,10 +1,14 @@
 /*
  * `avatar-chat serve`: configuration, hub, server; SIGTERM and SIGINT end it cleanly, a second one at once.
+ * SIGHUP reads configuration, tokens and certificate again, except at a terminal, where it means that the
+ * terminal is gone.
  *
  * While it begins to serve, a sentence is spoken to nobody: engines load, the avatar is drawn and caches
  * fill, so that the first visitor's first answer is as quick as the later ones.
  */
 #include "cli/cli.h"
+#include "cli/notify.h"
+#include "cli/reload.h"
 #include "cli/talk.h"
 
 #include "base/clock.h"
@@ -15,6 +19,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,15 +28,45 @@
 
 enum { GRACE_MS = 5000, REASON_SIZE = 256 };
 
-/* The one thing a signal handler can reach. */
+/* What a signal handler can reach. */
 static _Atomic(struct ac_server *) running;
+static _Atomic(struct ac_reload *) reloading;
 
 static void stop_running(void)
 {
     struct ac_server *server = atomic_load(&running);
 
+    ac_notify("STOPPING=1");
     if (server)
         ac_server_stop(server);
+}
+
+static void on_hangup(int sig)
+{
+    struct ac_server *server = atomic_load(&running);
+
+    (void)sig;
+    if (!server)
+        return;
+    ac_notify("RELOADING=1");
+    ac_reload_ask(atomic_load(&reloading));
+    ac_server_reload(server);
+    ac_notify("READY=1"); /* what is wrong in the files is logged, and the old ones stay */
+}
+
+static void reload_on_hangup(void)
+{
+    struct sigaction sa = {.sa_handler = on_hangup, .sa_flags = SA_RESTART};
+
+    if (isatty(STDIN_FILENO) || isatty(STDERR_FILENO))
+        return;
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGHUP, &sa, NULL);
+}
+
+static int64_t loop_alive_us(void *arg)
+{
+    return ac_server_alive_us(arg);
 }
 
 /* ---- warming up ---- */
@@ -102,6 +137,8 @@ static int serve(const struct ac_config *cfg)
 {
     struct ac_hub *hub = NULL;
     struct ac_server *server = NULL;
+    struct ac_watchdog *watchdog = NULL;
+    struct ac_reload *reload = NULL;
     struct warm_up warm = {0};
     char reason[REASON_SIZE] = "";
     int status = AC_EXIT_FAILED;
@@ -116,6 +153,11 @@ static int serve(const struct ac_config *cfg)
     }
     atomic_store(&running, server);
     ac_cli_on_signal(stop_running);
+    reload_on_hangup();
+    reload = ac_reload_start(hub);
+    atomic_store(&reloading, reload);
+    watchdog = ac_watchdog_start(loop_alive_us, server);
+    ac_notify("READY=1");
     if (isatty(STDOUT_FILENO)) /* the log has it too, but not for eyes */
         printf("\n  Open http://localhost:%d in a browser. Ctrl-C ends the server.\n\n",
                ac_server_port(server));
@@ -123,6 +165,9 @@ static int serve(const struct ac_config *cfg)
     warm_up_start(&warm, hub);
     err = ac_server_run(server);
     atomic_store(&running, NULL);
+    atomic_store(&reloading, NULL);
+    ac_reload_stop(reload);
+    ac_watchdog_stop(watchdog);
     warm_up_stop(&warm);
     if (err)
         ac_cli_fail("serve", "the server ended: %s", ac_err_text(err));

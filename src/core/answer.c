@@ -30,7 +30,7 @@ struct question {
 
 struct ac_answer {
     struct ac_models *models;
-    const struct ac_config *cfg;
+    _Atomic(const struct ac_config *) cfg;
     struct ac_answer_sink sink;
     struct ac_strand *strand;
     _Atomic int64_t busy_us;
@@ -208,6 +208,7 @@ static int run_engines(struct ac_answer *a, struct text_sink *out, char *reason)
 
 static void use_prefs(struct ac_answer *a, const struct ac_prefs *prefs)
 {
+    ac_instances_close_old(a->inst, MAX_ENGINES);
     if (!memcmp(&a->prefs, prefs, sizeof *prefs))
         return;
     for (size_t i = 0; i < MAX_ENGINES; i++) {
@@ -315,12 +316,17 @@ int ac_answer_new(struct ac_answer **ap, struct ac_pool *pool, struct ac_models 
     for (size_t i = 0; i < n; i++)
         waits |= (list[i]->flags & AC_HANDLER_WAITS) != 0;
     a->models = models;
-    a->cfg = cfg;
+    atomic_init(&a->cfg, cfg);
     a->sink = *sink;
     pthread_mutex_init(&a->sink_lock, NULL);
     a->strand = ac_strand_new(pool, "answer", waits);
     *ap = a;
     return 0;
+}
+
+void ac_answer_configure(struct ac_answer *a, const struct ac_config *cfg)
+{
+    atomic_store(&a->cfg, cfg);
 }
 
 void ac_answer_ask(struct ac_answer *a, uint32_t turn, struct ac_cancel *cancel, struct ac_frame *chat,

@@ -32,6 +32,8 @@ struct ac_answer;
 
 int ac_answer_new(struct ac_answer **a, struct ac_pool *pool, struct ac_models *models,
                   const struct ac_config *cfg, const struct ac_answer_sink *sink);
+/* Another configuration (borrowed until the end), used from the next question on. */
+void ac_answer_configure(struct ac_answer *a, const struct ac_config *cfg);
 /* Begins a turn; chat (type CHAT) is taken over, cancel referenced. A turn in progress is stopped. */
 void ac_answer_ask(struct ac_answer *a, uint32_t turn, struct ac_cancel *cancel, struct ac_frame *chat,
                    const struct ac_prefs *prefs);

@@ -154,6 +154,9 @@ void ac_config_free(struct ac_config *cfg)
     for (char **d = cfg->data_dirs; d && *d; d++)
         free(*d);
     free(cfg->data_dirs);
+    for (size_t i = 0; i < cfg->n_sets; i++)
+        free(cfg->sets[i]);
+    free(cfg->sets);
     free(cfg->file);
     free(cfg->file_dir);
     free(cfg);
@@ -348,14 +351,24 @@ int config_set_use(struct ac_config *cfg, struct config_entry *e, const char *co
 
 /* ---- environment and --set ---- */
 
+/* Variables that are no options. */
+static bool is_other_variable(const char *name)
+{
+    static const char *const others[] = {"DATA", "BIN", "ONNXRUNTIME", "ADMIN_TOKEN", "CLIENT_TOKENS"};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name + strlen(ENV_PREFIX), others[i]) == 0)
+            return true;
+    return false;
+}
+
 static int read_env_one(struct ac_config *cfg, const char *assignment, struct ac_str *errors)
 {
     const char *value = strchr(assignment, '=');
     char *name = ac_strndup(assignment, value ? (size_t)(value - assignment) : strlen(assignment));
     int err = 0;
 
-    if (!value || strcmp(name, ENV_PREFIX "DATA") == 0 || strcmp(name, ENV_PREFIX "BIN") == 0 ||
-        strcmp(name, ENV_PREFIX "ONNXRUNTIME") == 0)
+    if (!value || is_other_variable(name))
         goto out;
     for (size_t i = 0; i < cfg->n_entries; i++) {
         if (strcmp(cfg->entries[i].env, name) == 0) {
@@ -554,6 +567,7 @@ int ac_config_load(struct ac_config **out, const char *file, const char *const *
 
     if (err)
         return err;
+    cfg->file_named = file != NULL;
     if (!file && access(DEFAULT_FILE, F_OK) == 0)
         file = DEFAULT_FILE;
     if (file) {
@@ -563,7 +577,9 @@ int ac_config_load(struct ac_config **out, const char *file, const char *const *
     }
     r = read_env(cfg, errors);
     err = err ? err : r;
+    cfg->sets = ac_zalloc((n_sets + 1) * sizeof *cfg->sets);
     for (size_t i = 0; i < n_sets; i++) {
+        cfg->sets[cfg->n_sets++] = ac_strdup(sets[i]);
         r = read_set(cfg, sets[i], errors);
         err = err ? err : r;
     }

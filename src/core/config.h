@@ -27,10 +27,22 @@ struct ac_server_config {
     int max_messages_per_s;
     int max_audio_messages_per_s; /* binary ones */
     int max_sessions;
-    int idle_timeout_s;           /* a connection without any message */
-    int out_soft_kb, out_hard_kb; /* bytes waiting for a slow reader: warn, then close (1013) */
-    int workers;                  /* 0 = one a core */
-    int model_idle_s;             /* 0 = models stay open */
+    int max_queue, queue_wait_s;        /* those who wait for one of them, and how long */
+    int max_talking;                    /* turns at the same time; 0 = as many as the machine can draw */
+    int resume_s;                       /* a session waits so long for its client to come back; 0 = not */
+    int memory_soft_mb, memory_hard_mb; /* 0 = 70 and 85 % of what the process may take */
+    int idle_timeout_s;                 /* a session that is not used */
+    int out_soft_kb, out_hard_kb;       /* bytes waiting for a slow reader: warn, then close (1013) */
+    int workers;                        /* 0 = one a core */
+    int model_idle_s;                   /* 0 = models stay open */
+    char *allowed_origins;              /* further origins of pages, between commas */
+    char *frame_ancestors;              /* who may frame the page: self, none or origins */
+    char *trusted_proxies;              /* addresses and prefixes, between commas */
+    char *client_tokens_file, *admin_token_env, *admin_token_file;
+    bool metrics_open; /* GET /metrics for everybody */
+    int max_connections_per_address, max_requests_per_s_per_address;
+    int request_timeout_s;    /* a request must be there within so long */
+    char *tls_cert, *tls_key; /* PEM files; "" = no TLS */
 };
 struct ac_log_config {
     int level;  /* index of: error, warn, info, debug */
@@ -72,8 +84,10 @@ struct ac_listen_config {
 
 /* Where conversations are kept; see core/store.h. */
 struct ac_history_config {
-    int store;              /* index of: sqlite, none */
-    char *path;             /* the SQLite file */
+    int store;       /* index of: sqlite, redis, none */
+    char *path;      /* the SQLite file */
+    char *redis_url; /* "" = this machine's */
+    char *redis_password_env, *redis_prefix;
     int keep_days;          /* 0 = for ever */
     int keep_conversations; /* of one client */
 };
@@ -89,6 +103,34 @@ enum ac_origin { AC_ORIGIN_DEFAULT = 0, AC_ORIGIN_FILE, AC_ORIGIN_ENV, AC_ORIGIN
 int ac_config_load(struct ac_config **cfg, const char *file, const char *const *sets, size_t n_sets,
                    struct ac_str *errors);
 void ac_config_free(struct ac_config *cfg);
+/*
+ * The same again, from the same file and --set, with `more` on top of them (they are kept for the next time).
+ * diff: which options are different now.
+ */
+struct ac_config_diff {
+    struct ac_str changed, restart; /* paths, one a line; restart: those that may not change while running */
+};
+int ac_config_load_again(struct ac_config **cfg, const struct ac_config *now, const char *const *more,
+                         size_t n_more, struct ac_config_diff *diff, struct ac_str *errors);
+/* The file it was read from, NULL: none was there. */
+const char *ac_config_file(const struct ac_config *cfg);
+
+/* One option as it stands. Strings are borrowed from cfg or static, except value (free). */
+struct ac_config_item {
+    const char *path;
+    char *value; /* as one would write it in the file; a secret that is set is "***" */
+    const char *def, *help;
+    const char *origin; /* "default", "file", "environment", "set" */
+    const char *where;  /* "FILE:LINE", the variable's name, "--set"; "" = default */
+    bool runtime, secret;
+    const char *type; /* "bool", "int", "float", "string", "path", "choice", "engines" */
+    bool has_range;
+    double min, max;
+    const char *const *choices; /* NULL-terminated; NULL = any */
+};
+/* Every option, in the order of the reference. Free with ac_config_list_free. */
+size_t ac_config_list(const struct ac_config *cfg, struct ac_config_item **list);
+void ac_config_list_free(struct ac_config_item *list, size_t n);
 
 const struct ac_server_config *ac_config_server(const struct ac_config *cfg);
 const struct ac_log_config *ac_config_log(const struct ac_config *cfg);

@@ -1,6 +1,7 @@
 /*
  * Inside of the configuration, shared by config.c (tree, environment, --set), config_yaml.c (the file),
- * config_print.c (printing, sample, reference) and config_sections.c (the product's own options).
+ * config_print.c (printing, sample, reference), config_again.c (loading anew, listing) and config_sections.c
+ * (the product's own options).
  *
  * The tree is kept flat: sections ("server", "tts.flite") hold the structs, entries ("server.port",
  * "tts.flite.voice", "tts.use") are the leaves that a file, the environment or --set may give.
@@ -57,6 +58,9 @@ struct ac_config {
     size_t n_entries;
     struct config_use use[AC_STAGE_COUNT];
     char *file, *file_dir; /* NULL: no file */
+    bool file_named;       /* the file was asked for, not merely found */
+    char **sets;           /* --set, and what was set while running */
+    size_t n_sets;
     char **data_dirs;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum {
 };
 
 struct ac_history {
+    pthread_mutex_t lock; /* held over changes */
     struct ac_message *messages;
     size_t n, max_turns;
     char *summary;   /* of what was folded; NULL = none */
@@ -34,6 +36,7 @@ struct ac_history *ac_history_new(int max_turns)
 {
     struct ac_history *h = ac_zalloc(sizeof *h);
 
+    pthread_mutex_init(&h->lock, NULL);
     h->max_turns = max_turns > 0 ? (size_t)max_turns : 1;
     h->messages = ac_realloc_array(NULL, 2 * KEPT_FACTOR * h->max_turns + 1, sizeof *h->messages);
     return h;
@@ -45,17 +48,20 @@ void ac_history_free(struct ac_history *h)
         return;
     ac_history_restart(h, NULL, 0);
     free(h->messages);
+    pthread_mutex_destroy(&h->lock);
     free(h);
 }
 
 void ac_history_restart(struct ac_history *h, const char *summary, uint32_t folded)
 {
+    pthread_mutex_lock(&h->lock);
     for (size_t i = 0; i < h->n; i++)
         message_clear(&h->messages[i]);
     h->n = 0;
     free(h->summary);
     h->summary = summary && summary[0] ? ac_strdup(summary) : NULL;
     h->folded = folded;
+    pthread_mutex_unlock(&h->lock);
 }
 
 static void drop_oldest(struct ac_history *h)
@@ -69,11 +75,13 @@ void ac_history_add(struct ac_history *h, const char *role, const char *text)
 {
     if (!text || !text[0])
         return;
+    pthread_mutex_lock(&h->lock);
     h->messages[h->n++] = (struct ac_message){.role = ac_strdup(role), .text = ac_strdup(text)};
     while (h->n > 2 * KEPT_FACTOR * h->max_turns)
         drop_oldest(h);
     while (h->n > 1 && !is_question(&h->messages[0]))
         drop_oldest(h); /* a model wants the conversation to begin with a question */
+    pthread_mutex_unlock(&h->lock);
 }
 
 void ac_history_amend(struct ac_history *h, const char *heard)
@@ -81,12 +89,14 @@ void ac_history_amend(struct ac_history *h, const char *heard)
     if (!h->n || is_question(&h->messages[h->n - 1]))
         return;
     struct ac_message *m = &h->messages[h->n - 1];
+    pthread_mutex_lock(&h->lock);
     free(m->text);
     m->text = ac_strdup(heard);
-    if (heard[0])
-        return;
-    message_clear(m);
-    h->n--;
+    if (!heard[0]) {
+        message_clear(m);
+        h->n--;
+    }
+    pthread_mutex_unlock(&h->lock);
 }
 
 size_t ac_history_count(const struct ac_history *h)
@@ -222,12 +232,35 @@ struct ac_frame *ac_history_to_fold(const struct ac_history *h, size_t n, const 
 
 void ac_history_fold(struct ac_history *h, size_t n, const char *summary)
 {
+    pthread_mutex_lock(&h->lock);
     while (n-- && h->n)
         drop_oldest(h);
-    if (!summary || !summary[0])
-        return;
-    free(h->summary);
-    h->summary = ac_strdup(summary);
+    if (summary && summary[0]) {
+        free(h->summary);
+        h->summary = ac_strdup(summary);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+size_t ac_history_size(struct ac_history *h)
+{
+    pthread_mutex_lock(&h->lock);
+    size_t n = h->n;
+    pthread_mutex_unlock(&h->lock);
+    return n;
+}
+
+struct ac_frame *ac_history_copy(struct ac_history *h, uint32_t *turn)
+{
+    struct ac_frame *f = ac_frame_new(AC_FRAME_CHAT);
+
+    pthread_mutex_lock(&h->lock);
+    *turn = h->folded;
+    f->chat.messages = ac_realloc_array(NULL, h->n + 1, sizeof *f->chat.messages);
+    for (size_t i = 0; i < h->n; i++)
+        give(f, h->messages[i].role, h->messages[i].text);
+    pthread_mutex_unlock(&h->lock);
+    return f;
 }
 
 void ac_heard_add(struct ac_heard *h, int64_t start_us, const char *text)

@@ -1,6 +1,7 @@
 /*
  * The history of one session in memory: who said what, what a language model is given of it, and of an
- * interrupted answer only what was heard. One thread at a time, except where said.
+ * interrupted answer only what was heard. One thread at a time, except where said: a lock is held over
+ * changes, for those who look from outside.
  *
  * A model is given as much as fits its budget: the system prompt, a summary of what lies far back, the latest
  * turns. What no longer fits is folded: the oldest half is summed up (by a model, in the background) and
@@ -26,6 +27,12 @@ void ac_history_add(struct ac_history *h, const char *role, const char *text);
  */
 void ac_history_amend(struct ac_history *h, const char *heard);
 size_t ac_history_count(const struct ac_history *h);
+/*
+ * From any thread: how many messages there are; a copy of them (a CHAT frame), *turn: the number of the last
+ * turn before the first of them.
+ */
+size_t ac_history_size(struct ac_history *h);
+struct ac_frame *ac_history_copy(struct ac_history *h, uint32_t *turn);
 /* Questions so far, with those that were folded; folded: those alone. */
 uint32_t ac_history_turns(const struct ac_history *h);
 uint32_t ac_history_folded(const struct ac_history *h);

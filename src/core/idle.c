@@ -188,6 +188,7 @@ static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, co
     snprintf(prefs.avatar, sizeof prefs.avatar, "%s", avatar);
     pthread_mutex_lock(&idle->lock);
     struct idle_entry *e = entry(idle, prefs.avatar, size);
+    ac_metrics_cache(ac_models_metrics(idle->models), clip ? "idle" : "poster", clip ? e->clip : e->poster);
     if (!(clip ? e->clip : e->poster)) {
         err = open_avatar(idle, &prefs, &inst, reason);
         if (!err)

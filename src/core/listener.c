@@ -73,6 +73,7 @@ void listener_append(struct ac_listener *l, struct item *i)
         l->first = i;
     l->last = i;
     l->queued_us += i->queue_us;
+    ac_metrics_change(ac_models_metrics(l->models), AC_GAUGE_QUEUE_MICROPHONE, 1);
     if (i->kind == ITEM_BYTES && !i->queue_us)
         l->queued_bytes += i->len;
     kick(l);
@@ -87,6 +88,7 @@ static struct item *unlink_item(struct ac_listener *l, struct item **at, struct 
     if (l->last == i)
         l->last = before;
     l->queued_us -= i->queue_us;
+    ac_metrics_change(ac_models_metrics(l->models), AC_GAUGE_QUEUE_MICROPHONE, -1);
     if (i->kind == ITEM_BYTES && !i->queue_us)
         l->queued_bytes -= i->len;
     pthread_cond_broadcast(&l->room);
@@ -103,6 +105,7 @@ static void drop_oldest(struct ac_listener *l)
         if ((*at)->kind == ITEM_BYTES && (*at)->queue_us) {
             struct item *i = unlink_item(l, at, before);
             l->dropped_us += i->queue_us;
+            ac_metrics_add(ac_models_metrics(l->models), AC_COUNT_DROPPED_MICROPHONE, 1);
             free(i);
         } else {
             before = *at;
@@ -178,7 +181,7 @@ struct ac_listener *ac_listener_new(struct ac_pool *pool, struct ac_models *mode
 
     l->pool = pool;
     l->models = models;
-    l->cfg = cfg;
+    atomic_init(&l->cfg, cfg);
     l->cancel = ac_cancel_new(cancel);
     l->sink = *sink;
     pthread_mutex_init(&l->sink_lock, NULL);
@@ -189,6 +192,11 @@ struct ac_listener *ac_listener_new(struct ac_pool *pool, struct ac_models *mode
     ac_endpoint_init(&l->endpoint, ac_config_listen(cfg), utterance_on_endpoint, l);
     utterance_open_recognizer(l);
     return l;
+}
+
+void ac_listener_configure(struct ac_listener *l, const struct ac_config *cfg)
+{
+    atomic_store(&l->cfg, cfg);
 }
 
 void ac_listener_set(struct ac_listener *l, const char *lang, double threshold)

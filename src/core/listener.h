@@ -80,6 +80,8 @@ struct ac_listener *ac_listener_new(struct ac_pool *pool, struct ac_models *mode
 /* Language of what is spoken from the next utterance on; threshold (listen.threshold; 0: the configured one).
  */
 void ac_listener_set(struct ac_listener *l, const char *lang, double threshold);
+/* Another configuration (borrowed until the end), used from the next stream on. */
+void ac_listener_configure(struct ac_listener *l, const struct ac_config *cfg);
 /* The microphone is on; a stream that was on ends first. */
 void ac_listener_start(struct ac_listener *l, const struct ac_audio_stream *stream);
 /* Bytes of the stream, copied. PCM comes in whole samples. */

@@ -67,7 +67,7 @@ struct vad {
 struct ac_listener {
     struct ac_pool *pool;
     struct ac_models *models;
-    const struct ac_config *cfg;
+    _Atomic(const struct ac_config *) cfg;
     struct ac_cancel *cancel;
     struct ac_listener_sink sink;
     struct ac_strand *strand;

@@ -161,6 +161,7 @@ static void begin_stream(struct ac_listener *l, const struct item *i)
     else
         err = open_decoder(l);
     vad_begin(l);
+    ac_recognizer_configure(l->recognizer, l->cfg);
     ac_recognizer_prepare(l->recognizer);
     ac_endpoint_init(&l->endpoint, ac_config_listen(l->cfg), utterance_on_endpoint, l);
     l->endpoint.at = l->endpoint.floor = l->at;

@@ -127,6 +127,7 @@ void vad_begin(struct ac_listener *l)
     v->none = false;
     memset(v->failed, 0, sizeof v->failed); /* each stream tries the preferred engine again */
     v->base = v->covered = l->at;
+    ac_instances_close_old(v->inst, MAX_ENGINES);
     for (size_t i = 0; i < MAX_ENGINES; i++)
         if (v->inst[i])
             ac_instance_reset(v->inst[i]);

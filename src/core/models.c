@@ -13,6 +13,7 @@
 #include "core/registry.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,25 +23,30 @@ enum { REASON_SIZE = 256 };
 struct slot {
     /* immutable */
     const struct ac_handler_info *info;
-    const void *cfg;
     char log_name[64];
+    _Atomic(const void *) cfg; /* any thread; what a model was opened with lives on */
     pthread_mutex_t lock;
     /* lock */
     struct ac_env env; /* of the model; outlives it */
     void *model;
     bool open;
-    size_t users;
     int64_t idle_since_us; /* where there are no users */
+    /* state_lock, held for moments, inside of lock: for those who do not wait for a model */
+    pthread_mutex_t state_lock;
+    struct ac_model_info state;
 };
 
 struct ac_models {
-    const struct ac_config *cfg;
+    _Atomic(const struct ac_config *) cfg;
+    struct ac_metrics *metrics;
     struct slot *slots;
     size_t n;
 };
 
 struct ac_instance {
     struct slot *slot;
+    struct ac_metrics *metrics;
+    const void *cfg; /* it was opened with */
     struct ac_env env;
     void *mem;
 };
@@ -49,18 +55,85 @@ struct ac_models *ac_models_new(const struct ac_config *cfg)
 {
     struct ac_models *m = ac_zalloc(sizeof *m);
 
-    m->cfg = cfg;
+    atomic_init(&m->cfg, cfg);
     while (ac_registry()[m->n])
         m->n++;
     m->slots = ac_zalloc((m->n + 1) * sizeof *m->slots);
     for (size_t i = 0; i < m->n; i++) {
         struct slot *s = &m->slots[i];
         s->info = ac_registry()[i];
-        s->cfg = ac_config_engine(cfg, s->info);
+        atomic_init(&s->cfg, ac_config_engine(cfg, s->info));
         snprintf(s->log_name, sizeof s->log_name, "%s.%s", ac_stage_name(s->info->stage), s->info->name);
         pthread_mutex_init(&s->lock, NULL);
+        pthread_mutex_init(&s->state_lock, NULL);
+        s->state.engine = s->info;
+        s->state.name = s->log_name;
     }
     return m;
+}
+
+void ac_models_set_metrics(struct ac_models *m, struct ac_metrics *metrics)
+{
+    m->metrics = metrics;
+}
+
+struct ac_metrics *ac_models_metrics(const struct ac_models *m)
+{
+    return m->metrics;
+}
+
+void ac_models_configure(struct ac_models *m, const struct ac_config *cfg)
+{
+    for (size_t i = 0; i < m->n; i++)
+        atomic_store(&m->slots[i].cfg, ac_config_engine(cfg, m->slots[i].info));
+    atomic_store(&m->cfg, cfg);
+}
+
+/* How many use the model; `by` more from now on. */
+static size_t change_users(struct slot *s, int by)
+{
+    pthread_mutex_lock(&s->state_lock);
+    size_t n = s->state.users += (size_t)by;
+    pthread_mutex_unlock(&s->state_lock);
+    return n;
+}
+
+/* Notes that the model is open (err 0), could not be opened, or (opened false) was closed. */
+static void note_state(struct ac_models *m, struct slot *s, bool opened, int err)
+{
+    pthread_mutex_lock(&s->state_lock);
+    struct ac_model_info *st = &s->state;
+    ac_metrics_change(m->metrics, AC_GAUGE_MODELS_OPEN, (opened && !err) - st->open);
+    st->open = opened && !err;
+    if (opened) {
+        st->tried = true;
+        st->err = err;
+        st->loads += !err;
+        snprintf(st->reason, sizeof st->reason, "%s",
+                 !err               ? ""
+                 : s->env.reason[0] ? s->env.reason
+                                    : ac_err_text(err));
+    }
+    pthread_mutex_unlock(&s->state_lock);
+    if (opened && !err)
+        ac_metrics_model_load(m->metrics, s->log_name);
+}
+
+size_t ac_models_infos(struct ac_models *m, struct ac_model_info **list)
+{
+    int64_t now = ac_now_us();
+
+    *list = ac_zalloc((m->n + 1) * sizeof **list);
+    for (size_t i = 0; i < m->n; i++) {
+        struct slot *s = &m->slots[i];
+        struct ac_model_info *info = &(*list)[i];
+        pthread_mutex_lock(&s->state_lock);
+        *info = s->state;
+        pthread_mutex_unlock(&s->state_lock);
+        int64_t since = info->idle_us; /* there: since when */
+        info->idle_us = info->open && !info->users && since ? now - since : 0;
+    }
+    return m->n;
 }
 
 /* Lock held. */
@@ -79,8 +152,9 @@ void ac_models_free(struct ac_models *m)
         return;
     for (size_t i = 0; i < m->n; i++) {
         struct slot *s = &m->slots[i];
-        if (s->users) { /* closing it under its users' feet would be worse than a leak */
-            ac_log_error("models", "still_in_use", AC_S("engine", s->log_name), AC_I("users", s->users));
+        size_t users = change_users(s, 0);
+        if (users) { /* closing it under its users' feet would be worse than a leak */
+            ac_log_error("models", "still_in_use", AC_S("engine", s->log_name), AC_I("users", users));
             return;
         }
     }
@@ -88,20 +162,22 @@ void ac_models_free(struct ac_models *m)
         if (m->slots[i].open)
             model_close(&m->slots[i]);
         pthread_mutex_destroy(&m->slots[i].lock);
+        pthread_mutex_destroy(&m->slots[i].state_lock);
     }
     free(m->slots);
     free(m);
 }
 
 /* Closes a model nobody has used for so long; true when it did. */
-static bool close_idle(struct slot *s, int64_t idle_us)
+static bool close_idle(struct ac_models *m, struct slot *s, int64_t idle_us)
 {
     if (pthread_mutex_trylock(&s->lock) != 0) /* it is being opened: in use */
         return false;
-    bool idle = s->open && s->users == 0 && ac_now_us() - s->idle_since_us >= idle_us;
+    bool idle = s->open && !change_users(s, 0) && ac_now_us() - s->idle_since_us >= idle_us;
     if (idle) {
         ac_log_debug("models", "closed", AC_S("engine", s->log_name));
         model_close(s);
+        note_state(m, s, false, 0);
     }
     pthread_mutex_unlock(&s->lock);
     return idle;
@@ -112,7 +188,7 @@ size_t ac_models_trim(struct ac_models *m, int64_t idle_us)
     size_t closed = 0;
 
     for (size_t i = 0; i < m->n; i++)
-        closed += close_idle(&m->slots[i], idle_us);
+        closed += close_idle(m, &m->slots[i], idle_us);
     return closed;
 }
 
@@ -120,7 +196,7 @@ void ac_models_close_unused(struct ac_models *m, const struct ac_handler_info *i
 {
     for (size_t i = 0; i < m->n; i++)
         if (m->slots[i].info == info)
-            close_idle(&m->slots[i], 0);
+            close_idle(m, &m->slots[i], 0);
 }
 
 static void env_init(struct ac_env *env, const struct ac_models *m, const struct slot *s,
@@ -156,10 +232,12 @@ static int model_open(struct ac_models *m, struct slot *s, char *reason)
         give_reason(reason, &s->env, err);
         ac_log_warn("models", "open_failed", AC_S("engine", s->log_name), AC_S("error", ac_err_name(err)),
                     AC_S("reason", s->env.reason));
+        note_state(m, s, true, err);
         model_close(s);
         return err;
     }
     s->open = true;
+    note_state(m, s, true, 0);
     ac_log_debug("models", "opened", AC_S("engine", s->log_name), AC_I("took_us", ac_now_us() - start_us));
     return 0;
 }
@@ -173,7 +251,7 @@ static int slot_get(struct ac_models *m, struct slot *s, char *reason)
     if (!s->open)
         err = model_open(m, s, reason);
     if (!err)
-        s->users++;
+        change_users(s, 1);
     pthread_mutex_unlock(&s->lock);
     return err;
 }
@@ -181,8 +259,11 @@ static int slot_get(struct ac_models *m, struct slot *s, char *reason)
 static void slot_put(struct slot *s)
 {
     pthread_mutex_lock(&s->lock);
-    s->users--;
+    change_users(s, -1);
     s->idle_since_us = ac_now_us();
+    pthread_mutex_lock(&s->state_lock);
+    s->state.idle_us = s->idle_since_us;
+    pthread_mutex_unlock(&s->state_lock);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -213,10 +294,12 @@ int ac_instance_open(struct ac_instance **out, struct ac_models *m, const struct
         return err;
     struct ac_instance *inst = ac_zalloc(sizeof *inst);
     inst->slot = s;
+    inst->metrics = m->metrics;
+    inst->cfg = s->cfg;
     inst->mem = ac_zalloc(info->inst_size ? info->inst_size : 1);
     env_init(&inst->env, m, s, prefs);
     if (info->open)
-        err = info->open(inst->mem, s->model, s->cfg, &inst->env);
+        err = info->open(inst->mem, s->model, inst->cfg, &inst->env);
     if (err) {
         give_reason(reason, &inst->env, err);
         ac_instance_close(inst);
@@ -237,11 +320,25 @@ void ac_instance_close(struct ac_instance *inst)
     free(inst);
 }
 
+void ac_instances_close_old(struct ac_instance **inst, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!inst[i] || inst[i]->cfg == atomic_load(&inst[i]->slot->cfg))
+            continue;
+        ac_instance_close(inst[i]);
+        inst[i] = NULL;
+    }
+}
+
 int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out,
                         struct ac_cancel *c)
 {
+    int64_t begin = ac_now_us();
+
     inst->env.reason[0] = '\0';
-    return inst->slot->info->process(inst->mem, in, out, c);
+    int err = inst->slot->info->process(inst->mem, in, out, c);
+    ac_metrics_busy(inst->metrics, inst->slot->info->stage, ac_now_us() - begin);
+    return err;
 }
 
 void ac_instance_reset(struct ac_instance *inst)

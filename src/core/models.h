@@ -8,12 +8,21 @@
 #define AC_CORE_MODELS_H
 
 #include "core/config.h"
+#include "core/metrics.h"
 
 struct ac_models;
 struct ac_instance; /* an engine opened for one user: model reference + instance memory */
 
 struct ac_models *ac_models_new(const struct ac_config *cfg);
 void ac_models_free(struct ac_models *m); /* every instance must be closed */
+/* Where loads and the time in engines are counted from now on (borrowed); NULL = nowhere. At the start. */
+void ac_models_set_metrics(struct ac_models *m, struct ac_metrics *metrics);
+struct ac_metrics *ac_models_metrics(const struct ac_models *m);
+/*
+ * Another configuration (borrowed, like the one before, until the end): instances that are opened from now on
+ * take their options from it; models that are open stay as they are.
+ */
+void ac_models_configure(struct ac_models *m, const struct ac_config *cfg);
 /* Closes models that nobody has used for so long (0: that nobody uses now); returns how many. */
 size_t ac_models_trim(struct ac_models *m, int64_t idle_us);
 /* Closes the model of one engine, where nobody uses it. */
@@ -26,6 +35,11 @@ void ac_models_close_unused(struct ac_models *m, const struct ac_handler_info *i
 int ac_instance_open(struct ac_instance **inst, struct ac_models *m, const struct ac_handler_info *info,
                      const struct ac_prefs *prefs, char *reason);
 void ac_instance_close(struct ac_instance *inst); /* NULL is fine */
+/*
+ * Closes those of the n that were opened with another configuration than is used now, and sets them NULL:
+ * between two units of work, so that the next one has the new options.
+ */
+void ac_instances_close_old(struct ac_instance **inst, size_t n);
 int ac_instance_process(struct ac_instance *inst, const struct ac_frame *in, struct ac_sink *out,
                         struct ac_cancel *c);
 void ac_instance_reset(struct ac_instance *inst);
@@ -34,6 +48,21 @@ void ac_instance_warm(struct ac_instance *inst, struct ac_cancel *c);
 const struct ac_handler_info *ac_instance_info(const struct ac_instance *inst);
 /* The sentence of ac_env_fail of the last failed call, "" when none. */
 const char *ac_instance_reason(const struct ac_instance *inst);
+
+/* How the engines stand. Strings are static. */
+struct ac_model_info {
+    const struct ac_handler_info *engine;
+    const char *name; /* "tts.flite" */
+    bool open;
+    bool tried; /* it was opened before, or that was tried */
+    int err;    /* of the last try */
+    size_t users;
+    int64_t idle_us; /* since its last user, where it has none; 0 while it is used or not open */
+    uint64_t loads;
+    char reason[256]; /* of err */
+};
+/* One entry an engine of the registry; *list is the caller's (free). Waits for no model. */
+size_t ac_models_infos(struct ac_models *m, struct ac_model_info **list);
 
 /* What the engines of a stage offer (voices, avatars), in fall-back order. Returns how many. */
 size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, void *arg);

@@ -70,7 +70,10 @@ static int get_number(const struct ac_client_message *m, const char *name, doubl
 static int parse_conversation(struct ac_client_message *m, char *why)
 {
     struct ac_client_choices *c = &m->choices;
-    int err = get_string(m, "client", &c->client, why);
+    int err = get_string(m, "resume", &c->resume, why);
+
+    if (!err)
+        err = get_string(m, "client", &c->client, why);
 
     if (!err)
         err = get_string(m, "conversation", &c->conversation, why);

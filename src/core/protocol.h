@@ -29,6 +29,7 @@ enum ac_client_type {
  */
 struct ac_client_choices {
     const char *language, *avatar, *voice;
+    const char *resume; /* token of the session that is taken over; acted on before the session sees it */
     const char *client, *conversation; /* names that are well-formed; conversation: an id or "new" */
     enum ac_delivery delivery;
     double rate, pitch;

@@ -44,7 +44,7 @@ struct work {
 
 struct ac_recognizer {
     struct ac_models *models;
-    const struct ac_config *cfg;
+    _Atomic(const struct ac_config *) cfg;
     struct ac_cancel *cancel;
     struct ac_recognizer_sink sink;
     struct ac_strand *strand;
@@ -87,8 +87,9 @@ static void clear_result(struct job *j)
     j->ready = false;
 }
 
-static void job_free(struct job *j)
+static void job_free(struct ac_recognizer *r, struct job *j)
 {
+    ac_metrics_change(ac_models_metrics(r->models), AC_GAUGE_QUEUE_RECOGNIZER, -1);
     ac_cancel_trigger(j->cancel);
     ac_cancel_unref(j->cancel);
     clear_result(j);
@@ -129,6 +130,8 @@ static void use_language(struct ac_recognizer *r, const char *lang)
 {
     bool same = !strcmp(r->lang, lang);
 
+    if (!r->w.fed)
+        ac_instances_close_old(r->inst, MAX_ENGINES);
     if (!same || atomic_exchange(&r->retry, false)) {
         memset(r->failed, 0, sizeof r->failed);
         r->why_err = 0;
@@ -389,12 +392,17 @@ struct ac_recognizer *ac_recognizer_new(struct ac_pool *pool, struct ac_models *
     struct ac_recognizer *r = ac_zalloc(sizeof *r);
 
     r->models = models;
-    r->cfg = cfg;
+    atomic_init(&r->cfg, cfg);
     r->cancel = ac_cancel_ref(cancel);
     r->sink = *sink;
     pthread_mutex_init(&r->lock, NULL);
     r->strand = ac_strand_new(pool, "recognizer", true);
     return r;
+}
+
+void ac_recognizer_configure(struct ac_recognizer *r, const struct ac_config *cfg)
+{
+    atomic_store(&r->cfg, cfg);
 }
 
 void ac_recognizer_begin(struct ac_recognizer *r, uint32_t utterance, const struct ac_prefs *prefs)
@@ -409,6 +417,7 @@ void ac_recognizer_begin(struct ac_recognizer *r, uint32_t utterance, const stru
         end = &(*end)->next;
     *end = j;
     pthread_mutex_unlock(&r->lock);
+    ac_metrics_change(ac_models_metrics(r->models), AC_GAUGE_QUEUE_RECOGNIZER, 1);
 }
 
 void ac_recognizer_add(struct ac_recognizer *r, uint32_t utterance, const int16_t *pcm, size_t n)
@@ -472,7 +481,7 @@ void ac_recognizer_drop(struct ac_recognizer *r, uint32_t utterance)
             continue;
         struct job *j = *at;
         *at = j->next;
-        job_free(j);
+        job_free(r, j);
         break;
     }
     kick(r); /* the next one may have waited for this one */
@@ -524,7 +533,7 @@ void ac_recognizer_free(struct ac_recognizer *r, ac_task_fn *done, void *arg)
     while (r->jobs) {
         struct job *j = r->jobs;
         r->jobs = j->next;
-        job_free(j);
+        job_free(r, j);
     }
     pthread_mutex_unlock(&r->lock);
     ac_strand_free(r->strand, recognizer_gone, r);

@@ -40,6 +40,8 @@ struct ac_recognizer;
 struct ac_recognizer *ac_recognizer_new(struct ac_pool *pool, struct ac_models *models,
                                         const struct ac_config *cfg, struct ac_cancel *cancel,
                                         const struct ac_recognizer_sink *sink);
+/* Another configuration (borrowed until the end), used from the next step on. */
+void ac_recognizer_configure(struct ac_recognizer *r, const struct ac_config *cfg);
 /* An utterance begins. Of prefs only the language matters. */
 void ac_recognizer_begin(struct ac_recognizer *r, uint32_t utterance, const struct ac_prefs *prefs);
 /* More of its sound, at AC_LISTEN_RATE_HZ; copied. */

@@ -1,9 +1,10 @@
 /*
- * A session's life, its messages and choices. Its turns are in session_turn.c, the rules of locking in
- * session_private.h.
+ * A session's messages and choices. How it comes and goes is in session_open.c, its turns are in
+ * session_turn.c, the rules of locking in session_private.h.
  */
 #include "core/session_private.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/registry.h"
@@ -16,11 +17,24 @@ enum { MAX_WAITING_MESSAGES = 64 };
 
 /* ---- out ---- */
 
+int session_port_send(struct ac_session *s, const char *text, size_t len, const char *binary,
+                      size_t binary_len)
+{
+    int err = s->port_open ? s->port.send(s->port.arg, text, len, binary, binary_len) : AC_ECLOSED;
+
+    if (!err) {
+        atomic_fetch_add(&s->bytes_out, len + binary_len);
+        ac_metrics_add(s->hub->metrics, AC_COUNT_BYTES_OUT, len + binary_len);
+        ac_metrics_add(s->hub->metrics, AC_COUNT_MESSAGES_OUT, 1 + (binary != NULL));
+    }
+    return err;
+}
+
 int session_send_locked(struct ac_session *s, const char *type, json_t *data)
 {
     size_t len;
     char *text = ac_server_message(type, data, &len);
-    int err = s->port_open ? s->port.send(s->port.arg, text, len, NULL, 0) : AC_ECLOSED;
+    int err = session_port_send(s, text, len, NULL, 0);
 
     free(text);
     return err;
@@ -37,6 +51,12 @@ int session_send(struct ac_session *s, const char *type, json_t *data)
 void session_error(struct ac_session *s, int err, const char *message, uint32_t turn)
 {
     atomic_fetch_add(&s->hub->errors, 1);
+    ac_metrics_error(s->hub->metrics, err);
+    if (turn) {
+        pthread_mutex_lock(&s->out_lock);
+        s->turn_failed = true;
+        pthread_mutex_unlock(&s->out_lock);
+    }
     ac_log_info("session", "error", AC_S("session", s->id), AC_I("turn", turn),
                 AC_S("code", ac_err_name(err)), AC_S("reason", message));
     if (turn)
@@ -50,8 +70,10 @@ void session_state(struct ac_session *s, const char *state)
     session_send(s, "state", json_pack("{s:s, s:i}", "state", state, "turn", (int)s->turn));
 }
 
-json_t *session_degraded_data(enum ac_stage stage, const char *from, const char *to, const char *reason)
+json_t *session_degraded_data(struct ac_session *s, enum ac_stage stage, const char *from, const char *to,
+                              const char *reason)
 {
+    ac_metrics_degraded(s->hub->metrics, stage, from, to);
     return json_pack("{s:s, s:s, s:s, s:s}", "stage", ac_stage_name(stage), "from", from, "to", to, "reason",
                      reason);
 }
@@ -63,63 +85,44 @@ static const char *first_engine(const struct ac_session *s, enum ac_stage stage)
     return ac_config_use(s->hub->cfg, stage, &list) ? list[0]->name : "";
 }
 
-static void send_ready(struct ac_session *s)
+void session_send_ready(struct ac_session *s)
 {
     const struct ac_video_config *v = ac_config_video(s->hub->cfg);
     const struct ac_prefs *p = &s->choices.prefs;
     char vad[32], asr[32];
     json_t *listen = hub_listen_info(s->hub, s, vad, asr);
+    bool resumed = s->resumed;
     json_t *engines =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "vad", vad[0] ? vad : first_engine(s, AC_STAGE_VAD),
                   "asr", asr[0] ? asr : first_engine(s, AC_STAGE_ASR), "llm", first_engine(s, AC_STAGE_LLM),
                   "tts", first_engine(s, AC_STAGE_TTS), "lipsync", first_engine(s, AC_STAGE_LIPSYNC),
                   "avatar", first_engine(s, AC_STAGE_AVATAR));
 
+    s->resumed = false;
     session_send(
         s, "session_ready",
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:o, s:o}", "session_id", s->id,
-                  "version", AC_VERSION, "language", s->language, "avatar", p->avatar, "voice", p->voice,
-                  "delivery", s->choices.delivery == AC_DELIVERY_CLIP ? "clip" : "stream", "width", v->width,
-                  "height", v->height, "fps", v->fps, "max_text_chars",
+        json_pack("{s:s, s:s, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:o, s:o}", "session_id",
+                  s->id, "resume_token", s->token, "resume_s", ac_config_server(s->hub->cfg)->resume_s,
+                  "resumed", resumed, "version", AC_VERSION, "language", s->language, "avatar", p->avatar,
+                  "voice", p->voice, "delivery", s->choices.delivery == AC_DELIVERY_CLIP ? "clip" : "stream",
+                  "width", v->width, "height", v->height, "fps", v->fps, "max_text_chars",
                   ac_config_server(s->hub->cfg)->max_text_chars, "engines", engines, "listen", listen));
 }
 
 /* ---- choices ---- */
 
-struct find_item {
-    const char *id;
-    bool found;
-    struct ac_str known;
-};
-
-static void match_item(void *arg, const struct ac_item *item)
-{
-    struct find_item *f = arg;
-
-    f->found |= !strcmp(item->id, f->id);
-    if (f->known.len < 120)
-        ac_str_addf(&f->known, "%s%s", f->known.len ? ", " : "", item->id);
-}
-
 /* Is there such an avatar or voice? Otherwise an error that names some. */
 static bool check_item(struct ac_session *s, enum ac_stage stage, const char *what, const char *id)
 {
-    struct find_item f = {.id = id};
     char why[WHY_SIZE];
+    int err = hub_check_item(s->hub, stage, what, id, why);
 
-    if (!id || !id[0])
-        return true;
-    ac_models_list(s->hub->models, stage, match_item, &f);
-    if (!f.found) {
-        snprintf(why, sizeof why, "no %s \"%.60s\"; there are %.150s", what, id,
-                 f.known.p ? f.known.p : "none");
-        session_error(s, AC_ENOENT, why, 0);
-    }
-    ac_str_free(&f.known);
-    return f.found;
+    if (err)
+        session_error(s, err, why, 0);
+    return !err;
 }
 
-static bool valid_language(const char *tag)
+bool session_language_valid(const char *tag)
 {
     size_t n = strlen(tag);
 
@@ -131,7 +134,7 @@ static bool valid_language(const char *tag)
     return true;
 }
 
-static void set_language(struct ac_session *s, const char *tag)
+void session_set_language(struct ac_session *s, const char *tag)
 {
     snprintf(s->language, sizeof s->language, "%s", tag);
     snprintf(s->choices.prefs.lang, sizeof s->choices.prefs.lang, "%s", strcmp(tag, "auto") ? tag : "");
@@ -141,10 +144,10 @@ static void handle_choices(struct ac_session *s, const struct ac_client_choices 
 {
     struct ac_speaker_config *cfg = &s->choices;
 
-    if (c->language && !valid_language(c->language))
+    if (c->language && !session_language_valid(c->language))
         session_error(s, AC_EINVAL, "`language` must be \"auto\" or a tag like \"en\" or \"zh-CN\"", 0);
     else if (c->language)
-        set_language(s, c->language);
+        session_set_language(s, c->language);
     if (c->avatar && check_item(s, AC_STAGE_AVATAR, "avatar", c->avatar))
         snprintf(cfg->prefs.avatar, sizeof cfg->prefs.avatar, "%s", c->avatar);
     if (c->voice && check_item(s, AC_STAGE_TTS, "voice", c->voice))
@@ -158,7 +161,10 @@ static void handle_choices(struct ac_session *s, const struct ac_client_choices 
     ac_speaker_set(s->speaker, cfg);
     session_forget_persona(s);
     session_use_language(s, c->threshold);
-    send_ready(s);
+    session_note_choices(s);
+    if (c->client)
+        session_note_client(s, c->client);
+    session_send_ready(s);
     session_choose_conversation(s, c->client, c->conversation);
 }
 
@@ -209,7 +215,15 @@ static void handle_message(void *arg)
     if (session_defer(s, handle_message, t))
         return;
     int err = ac_client_parse(t->bytes, t->len, &m, why);
+    if (!s->opened && !err && m.type != AC_CLIENT_PING) { /* it waits in line: this waits with it */
+        t->head.kept = s->kept;
+        s->kept = &t->head;
+        ac_client_clear(&m);
+        return;
+    }
     atomic_fetch_sub(&s->messages, 1);
+    if (!err && m.type != AC_CLIENT_PING && m.type != AC_CLIENT_PLAYBACK)
+        atomic_store(&s->used_us, ac_now_us());
     if (err) {
         session_error(s, err, why, 0);
     } else {
@@ -247,6 +261,11 @@ static void handle_message(void *arg)
     }
     ac_client_clear(&m);
     session_task_free(t);
+}
+
+void session_handle_kept(struct session_task *task)
+{
+    handle_message(task);
 }
 
 /* ---- life ---- */
@@ -303,6 +322,8 @@ static void session_gone(void *arg)
     free(s->answer_text);
     free(s->unanswered);
     free(s->held_question);
+    free(s->floor_text);
+    ac_frame_unref(s->floor_chat);
     free(s->persona);
     json_decref(s->held);
     pthread_mutex_destroy(&s->out_lock);
@@ -322,52 +343,14 @@ void session_part_gone(void *arg)
         session_gone(s);
 }
 
-static void open_task(void *arg)
-{
-    struct ac_session *s = arg;
-
-    send_ready(s);
-}
-
-int ac_session_open(struct ac_session **out, struct ac_hub *hub, const char *id, const struct ac_port *port)
-{
-    size_t max = (size_t)ac_config_server(hub->cfg)->max_sessions;
-
-    pthread_mutex_lock(&hub->lock);
-    bool room = hub->open < max;
-    hub->open += room;
-    hub->sessions += room;
-    pthread_mutex_unlock(&hub->lock);
-    if (!room)
-        return AC_ELIMIT;
-
-    struct ac_session *s = ac_zalloc(sizeof *s);
-    s->hub = hub;
-    snprintf(s->id, sizeof s->id, "%s", id);
-    s->port = *port;
-    s->port_open = true;
-    s->cancel = ac_cancel_new(hub->cancel);
-    s->strand = ac_strand_new(hub->pool, s->id, false);
-    s->history = ac_history_new(ac_config_session(hub->cfg)->history_turns);
-    s->choices.delivery = AC_DELIVERY_STREAM;
-    s->choices.paced = true;
-    set_language(s, ac_config_session(hub->cfg)->language);
-    pthread_mutex_init(&s->out_lock, NULL);
-    atomic_init(&s->parts, 1); /* the strand */
-    session_history_open(s);
-    session_open_engines(s);
-    session_open_listener(s);
-    hub_warm_up(hub);
-    ac_log_info("session", "opened", AC_S("session", s->id));
-    session_post(s, open_task, s);
-    *out = s;
-    return 0;
-}
-
 int ac_session_message(struct ac_session *s, const char *text, size_t len)
 {
+    ac_metrics_add(s->hub->metrics, AC_COUNT_BYTES_IN, len);
+    ac_metrics_add(s->hub->metrics, AC_COUNT_MESSAGES_IN, 1);
+    atomic_fetch_add(&s->bytes_in, len);
     if (atomic_fetch_add(&s->messages, 1) >= MAX_WAITING_MESSAGES) {
         atomic_fetch_sub(&s->messages, 1);
+        ac_metrics_add(s->hub->metrics, AC_COUNT_DROPPED_MESSAGES, 1);
         return AC_EFULL;
     }
     struct message_task *t = session_task_new(s, sizeof *t + len);
@@ -380,34 +363,4 @@ int ac_session_message(struct ac_session *s, const char *text, size_t len)
 void ac_session_writable(struct ac_session *s)
 {
     (void)s; /* the speaker tries again by itself every 40 ms */
-}
-
-static void close_task(void *arg)
-{
-    struct ac_session *s = arg;
-    struct ac_strand *strand = s->strand;
-
-    session_stop_turn(s, NULL);
-    session_history_close(s);
-    hub_listen_forget(s->hub, s);
-    ac_answer_free(s->answer, session_part_gone, s);
-    ac_speaker_free(s->speaker, session_part_gone, s);
-    ac_listener_free(s->listener, session_part_gone, s);
-    if (s->summarizer)
-        ac_summarizer_free(s->summarizer, session_part_gone, s);
-    ac_strand_free(strand, session_part_gone, s);
-}
-
-void ac_session_close(struct ac_session *s)
-{
-    if (!s)
-        return;
-    pthread_mutex_lock(&s->out_lock);
-    s->port_open = false;
-    pthread_mutex_unlock(&s->out_lock);
-    ac_cancel_trigger(s->cancel);
-    pthread_mutex_lock(&s->hub->lock);
-    s->hub->open--;
-    pthread_mutex_unlock(&s->hub->lock);
-    session_post(s, close_task, s);
 }

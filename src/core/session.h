@@ -25,9 +25,25 @@ struct ac_session;
  * AC_ECLOSED: it is gone (the session stops its turn). `binary` may be NULL; else text and binary are
  * delivered one after the other, never parted.
  */
+enum ac_end {
+    AC_END_ADMIN = 1, /* an administrator closed it */
+    AC_END_REPLACED,  /* another connection has taken the session over */
+    AC_END_IDLE,      /* it was not used for session idle time */
+    AC_END_MEMORY,    /* memory is short */
+    AC_END_WAITED,    /* no session became free while it waited in line */
+};
+
 struct ac_port {
     void *arg;
     int (*send)(void *arg, const char *text, size_t text_len, const char *binary, size_t binary_len);
+    /*
+     * The session is over for this port: say why (message: one sentence) and close. Called at most once, from
+     * any thread, never with AC_END_REPLACED but within ac_session_resume. May be NULL. The port calls
+     * ac_session_close in its own time, except after AC_END_REPLACED: there the session is not its own any
+     * more.
+     */
+    void (*end)(void *arg, enum ac_end why, const char *message);
+    const char *address; /* of the client, for the list of sessions; copied; may be NULL */
 };
 
 struct ac_session_stats {
@@ -49,8 +65,27 @@ struct ac_store *ac_hub_store(struct ac_hub *hub);
 /* Why the configured store could not be opened; "" = it could, or none is configured. */
 const char *ac_hub_store_reason(struct ac_hub *hub);
 
-/* Opens a session; AC_ELIMIT when max_sessions is reached. Sends `session_ready`. id is copied. */
+/*
+ * Opens a session and sends `session_ready`. id is copied. Where max_sessions are open (detached ones make
+ * room) it waits in line, which the client is told (`error` busy, `queued`), and what it sends meanwhile is
+ * kept; after server.queue_wait_s the port's `end` is called. Otherwise:
+ * AC_ELIMIT the line is full too; AC_ENOMEM memory is short (memory_hard_mb); AC_EBUSY a session of this id
+ * exists: resume it; AC_ECLOSED the server stops. ac_session_refusal has the sentence for the client.
+ */
 int ac_session_open(struct ac_session **s, struct ac_hub *hub, const char *id, const struct ac_port *port);
+const char *ac_session_refusal(int err);
+/* Whether a session of this id exists: then `hello` must carry its token before anything else. */
+bool ac_session_exists(struct ac_hub *hub, const char *id);
+/*
+ * Takes over a session that has lost its connection, or has another one still (whose port's `end` is called
+ * within). hello: the client's message of that type, which carries the token of `session_ready` as `resume`;
+ * it is answered by `session_ready` with `resumed`. AC_ENOENT: there is none of this id (any more);
+ * AC_EDENIED: it is no `hello`, or the token is not that session's.
+ */
+int ac_session_resume(struct ac_session **s, struct ac_hub *hub, const char *id, const char *hello,
+                      size_t len, const struct ac_port *port);
+/* How long since its last use: a message, sound, a turn. Any thread. */
+int64_t ac_session_idle_us(struct ac_session *s);
 /* Hands in one text message of the client (bytes are copied). AC_EFULL when too many wait. Any thread, never
  * blocks. */
 int ac_session_message(struct ac_session *s, const char *text, size_t len);
@@ -59,6 +94,12 @@ int ac_session_message(struct ac_session *s, const char *text, size_t len);
 int ac_session_binary(struct ac_session *s, const char *data, size_t len);
 /* There is room again at a port that had given AC_EFULL. Any thread. */
 void ac_session_writable(struct ac_session *s);
+/*
+ * The connection is lost: a turn that runs is interrupted and kept as heard, and the session waits
+ * server.resume_s for ac_session_resume, then ends. The port is not called after this returns, and s is not
+ * the caller's any more. One that was never used, and all when resume_s is 0, end at once.
+ */
+void ac_session_detach(struct ac_session *s);
 /* The client is gone. The port is not called after this returns; the rest ends in the background. */
 void ac_session_close(struct ac_session *s);
 

@@ -30,6 +30,7 @@ void session_guess_turn(struct ac_session *s, const char *question, const struct
     s->held_done = false;
     pthread_mutex_lock(&s->out_lock);
     s->marks = (struct marks){.begin = heard->voice_end_us};
+    s->turn_failed = false;
     s->held = json_array();
     ac_heard_clear(&s->heard);
     s->n_asides = 0;
@@ -47,8 +48,6 @@ void session_release_turn(struct ac_session *s, const struct ac_listened *heard)
     ac_cancel_trigger(s->confirmed);
     ac_history_add(s->history, "user", s->held_question);
     session_remember_question(s, s->held_question);
-    free(s->held_question);
-    s->held_question = NULL;
     pthread_mutex_lock(&s->out_lock);
     s->marks.begin = heard->voice_end_us;
     s->marks.endpoint = heard->endpoint_us;
@@ -65,6 +64,9 @@ void session_release_turn(struct ac_session *s, const struct ac_listened *heard)
     json_decref(s->held);
     s->held = NULL;
     pthread_mutex_unlock(&s->out_lock);
+    session_note_turn(s, s->turn, s->held_question);
+    free(s->held_question);
+    s->held_question = NULL;
     ac_speaker_retry(s->speaker);
     if (s->held_done)
         session_turn_done(s, &s->held_times);

@@ -108,7 +108,8 @@ static void guess_task(void *arg)
     struct ac_session *s = t->head.s;
     char *question = whole_question(s, t->text);
 
-    if (t->on && question[0] && s->speaking_now == t->number && !s->running && !session_is_audible(s))
+    if (t->on && question[0] && s->speaking_now == t->number && !s->running && !session_is_audible(s) &&
+        hub_floor_free(s->hub))
         session_guess_turn(s, question, &t->heard);
     else if (!t->on)
         session_drop_held(s);
@@ -191,7 +192,7 @@ static void on_error(void *arg, int err, const char *reason)
 
 static void on_degraded(void *arg, enum ac_stage stage, const char *from, const char *to, const char *reason)
 {
-    session_send(arg, "degraded", session_degraded_data(stage, from, to, reason));
+    session_send(arg, "degraded", session_degraded_data(arg, stage, from, to, reason));
 }
 
 static void off_task(void *arg)
@@ -201,6 +202,7 @@ static void off_task(void *arg)
 
     if (s->mic.mode && s->mic.id == t->number) {
         s->mic.mode = 0;
+        atomic_store(&s->mic_on, false);
         if (!s->running)
             session_rest(s);
     }
@@ -249,6 +251,8 @@ void session_audio_start(struct ac_session *s, const struct ac_client_message *m
     s->mic = m->stream;
     s->mic.id = id;
     s->told_no_mic = false;
+    atomic_store(&s->mic_on, true);
+    ac_listener_configure(s->listener, s->hub->cfg);
     ac_listener_start(s->listener, &s->mic);
     if (!s->running)
         session_rest(s);
@@ -258,10 +262,17 @@ void session_audio_end(struct ac_session *s)
 {
     bool on = s->mic.mode != 0;
 
-    s->mic.mode = 0;
-    ac_listener_stop(s->listener);
+    session_mic_off(s);
     if (on && !s->running)
         session_rest(s);
+}
+
+void session_mic_off(struct ac_session *s)
+{
+    s->mic.mode = 0;
+    atomic_store(&s->mic_on, false);
+    if (s->opened)
+        ac_listener_stop(s->listener);
 }
 
 void session_audio_whole(struct ac_session *s, const struct ac_client_message *m)
@@ -283,6 +294,7 @@ void session_watch_listener(struct ac_session *s)
     ac_listener_free(s->listener, session_part_gone, s);
     session_open_listener(s);
     s->mic.mode = 0;
+    atomic_store(&s->mic_on, false);
     s->speaking_now = 0;
     session_error(
         s, AC_ETIMEDOUT,
@@ -308,6 +320,11 @@ static void audio_task(void *arg)
     if (session_defer(s, audio_task, t))
         return;
     atomic_fetch_sub(&s->audio_waiting, sizeof *t + t->len);
+    if (!s->opened) { /* what was said while it waits in line is of no use later */
+        session_task_free(t);
+        return;
+    }
+    atomic_store(&s->used_us, ac_now_us());
     session_watch_listener(s);
     if (atomic_exchange(&s->audio_lost, false))
         session_error(s, AC_EFULL, "sound came much faster than it could be taken: a part of it was dropped",
@@ -329,9 +346,13 @@ int ac_session_binary(struct ac_session *s, const char *data, size_t len)
     struct audio_task *t;
     size_t size = sizeof *t + len;
 
+    ac_metrics_add(s->hub->metrics, AC_COUNT_BYTES_IN, len);
+    ac_metrics_add(s->hub->metrics, AC_COUNT_MESSAGES_IN, 1);
+    atomic_fetch_add(&s->bytes_in, len);
     if (atomic_fetch_add(&s->audio_waiting, size) > MAX_WAITING_AUDIO) {
         atomic_fetch_sub(&s->audio_waiting, size);
         atomic_store(&s->audio_lost, true);
+        ac_metrics_add(s->hub->metrics, AC_COUNT_DROPPED_MICROPHONE, 1);
         return 0; /* told by the next one that is taken: an error for each would be a flood itself */
     }
     t = session_task_new(s, size);

@@ -21,6 +21,8 @@ enum {
     HUSH_US = 150000,          /* an interrupted page falls silent */
     PAGE_DELAY_US = 80000,     /* a page shows what came that long ago */
     WATCH_US = 250000,
+    BEGIN_US = 300000,      /* so soon a turn wants to be heard … */
+    BEGIN_EACH_US = 150000, /* … and so much later for each other that begins at the same time */
     BUSY_GRACE_US = 2000000 /* past its deadline an engine that ignores it is given up */
 };
 
@@ -76,7 +78,7 @@ static void on_error(void *arg, uint32_t turn, int err, const char *reason)
 
 static void on_degraded(void *arg, enum ac_stage stage, const char *from, const char *to, const char *reason)
 {
-    session_send_of_turn(arg, "degraded", session_degraded_data(stage, from, to, reason));
+    session_send_of_turn(arg, "degraded", session_degraded_data(arg, stage, from, to, reason));
 }
 
 static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const char *text,
@@ -95,6 +97,14 @@ static void on_spoken_sentence(void *arg, uint32_t turn, uint32_t seq, const cha
     session_send_of_turn(s, "sentence", ac_sentence_data(turn, seq, text, words, n, start_us, duration_us));
 }
 
+/* Something of the turn is heard, or it is over. out_lock held. */
+static void started(struct ac_session *s)
+{
+    if (s->starting)
+        atomic_fetch_sub(&s->hub->starting, 1);
+    s->starting = false;
+}
+
 /*
  * A fragment was sent: it is played behind the one before, or, after a dry spell, as soon as it comes. Under
  * out_lock.
@@ -104,6 +114,7 @@ static void note_fragment(struct ac_session *s, const struct ac_fragment *f)
     struct audible *a = &s->audible;
     int64_t now = ac_now_us(), begin = now + PAGE_DELAY_US;
 
+    started(s);
     if (!s->marks.first_fragment)
         s->marks.first_fragment = now;
     else if (a->play_us > begin)
@@ -119,7 +130,6 @@ static int on_fragment(void *arg, const struct ac_fragment *f)
 {
     struct ac_session *s = arg;
     size_t len;
-    int err = AC_ECLOSED;
 
     pthread_mutex_lock(&s->out_lock);
     bool held = s->held != NULL;
@@ -130,13 +140,31 @@ static int on_fragment(void *arg, const struct ac_fragment *f)
         session_send(s, "state", json_pack("{s:s, s:i}", "state", "speaking", "turn", (int)f->turn));
     char *text = ac_server_message("video_chunk_meta", ac_fragment_data(f), &len);
     pthread_mutex_lock(&s->out_lock);
-    if (s->port_open)
-        err = s->port.send(s->port.arg, text, len, f->data, f->size);
+    int err = session_port_send(s, text, len, f->data, f->size);
     if (!err)
         note_fragment(s, f);
+    else if (err == AC_EFULL)
+        ac_metrics_add(s->hub->metrics, AC_COUNT_DROPPED_VIDEO, 1);
     pthread_mutex_unlock(&s->out_lock);
     free(text);
     return err;
+}
+
+static void on_slice(void *arg, const struct ac_slice *slice, int shown)
+{
+    struct ac_session *s = arg;
+    struct ac_metrics *m = s->hub->metrics;
+    int dropped = slice->frames - slice->pictures;
+
+    atomic_store(&s->shown, shown);
+    atomic_fetch_add(&s->frames, (unsigned)slice->frames);
+    atomic_fetch_add(&s->late_frames, (unsigned)slice->late);
+    ac_metrics_add(m, AC_COUNT_FRAMES_RENDERED, (uint64_t)slice->pictures);
+    ac_metrics_add(m, AC_COUNT_FRAMES_LATE, (uint64_t)slice->late);
+    ac_metrics_add(m, AC_COUNT_FRAMES_DROPPED, dropped > 0 ? (uint64_t)dropped : 0);
+    ac_metrics_add(m, AC_COUNT_RENDER_US, (uint64_t)slice->render_cpu_us);
+    ac_metrics_add(m, AC_COUNT_ENCODE_US, (uint64_t)slice->encode_cpu_us);
+    ac_load_note(s->hub->load, slice);
 }
 
 /* ---- the end of a turn ---- */
@@ -150,6 +178,14 @@ void session_end_turn(struct ac_session *s)
 {
     s->running = s->answering = s->speaking = false;
     atomic_fetch_sub(&s->hub->talking, 1);
+    hub_floor_give(s->hub, s);
+    free(s->floor_text);
+    s->floor_text = NULL;
+    ac_frame_unref(s->floor_chat);
+    s->floor_chat = NULL;
+    atomic_store(&s->used_us, ac_now_us());
+    atomic_store(&s->busy, false);
+    atomic_store(&s->shown, 1);
     ac_cancel_unref(s->turn_cancel);
     s->turn_cancel = NULL;
     ac_cancel_unref(s->confirmed);
@@ -157,6 +193,7 @@ void session_end_turn(struct ac_session *s)
     free(s->answer_text);
     s->answer_text = NULL;
     pthread_mutex_lock(&s->out_lock);
+    started(s);
     s->turn_runs = false;
     pthread_mutex_unlock(&s->out_lock);
 }
@@ -170,9 +207,21 @@ void session_turn_done(struct ac_session *s, const struct ac_speaker_times *time
     }
     pthread_mutex_lock(&s->out_lock);
     struct marks m = s->marks;
+    bool failed = s->turn_failed && !m.first_fragment;
     pthread_mutex_unlock(&s->out_lock);
     int64_t now = ac_now_us();
+    const int64_t marks[AC_TURN_MARKS] = {
+        [AC_TIME_ENDPOINT] = m.endpoint,
+        [AC_TIME_ASR_FINAL] = m.asr_final,
+        [AC_TIME_FIRST_TOKEN] = m.first_token,
+        [AC_TIME_FIRST_SENTENCE] = m.first_sentence,
+        [AC_TIME_FIRST_AUDIO] = times->first_audio_us,
+        [AC_TIME_FIRST_FRAME] = times->first_frame_us,
+        [AC_TIME_FIRST_FRAGMENT] = m.first_fragment,
+        [AC_TIME_DONE] = now,
+    };
 
+    session_note_end(s, failed ? AC_TURN_FAILED : AC_TURN_DONE, marks);
     if (!s->verbatim) {
         ac_history_add(s->history, "assistant", s->answer_text);
         session_remember_answer(s, s->turn, s->answer_text, false);
@@ -267,6 +316,7 @@ static void open_speaker(struct ac_session *s)
         .sentence = on_spoken_sentence,
         .fragment = on_fragment,
         .error = on_error,
+        .slice = on_slice,
         .degraded = on_degraded,
         .done = on_speaker_done,
     };
@@ -353,6 +403,20 @@ void session_rest(struct ac_session *s)
     session_state(s, s->mic.mode ? "listening" : "idle");
 }
 
+static void note_stopped(struct ac_session *s, enum ac_turn_result result)
+{
+    pthread_mutex_lock(&s->out_lock);
+    const int64_t marks[AC_TURN_MARKS] = {
+        [AC_TIME_ENDPOINT] = s->marks.endpoint,
+        [AC_TIME_ASR_FINAL] = s->marks.asr_final,
+        [AC_TIME_FIRST_TOKEN] = s->marks.first_token,
+        [AC_TIME_FIRST_SENTENCE] = s->marks.first_sentence,
+        [AC_TIME_FIRST_FRAGMENT] = s->marks.first_fragment,
+    };
+    pthread_mutex_unlock(&s->out_lock);
+    session_note_end(s, result, marks);
+}
+
 void session_stop_turn(struct ac_session *s, const char *reason)
 {
     session_drop_held(s);
@@ -376,6 +440,7 @@ void session_stop_turn(struct ac_session *s, const char *reason)
         s->in_history = false;
     }
     if (running) {
+        note_stopped(s, reason && !strcmp(reason, "timed_out") ? AC_TURN_FAILED : AC_TURN_INTERRUPTED);
         atomic_fetch_add(&s->hub->turns_interrupted, 1);
         session_end_turn(s);
         ac_log_info("turn", "stopped", AC_S("session", s->id), AC_I("turn", s->turn), AC_S("reason", reason));
@@ -455,6 +520,32 @@ static int say_verbatim(struct ac_session *s, const char *text)
     return err || seq ? err : AC_EEMPTY;
 }
 
+/* Each that begins is given the time that those before it need: so no deadline is set that cannot be kept. */
+static void be_patient(struct ac_session *s)
+{
+    pthread_mutex_lock(&s->out_lock);
+    int before = atomic_fetch_add(&s->hub->starting, 1);
+    s->starting = true;
+    pthread_mutex_unlock(&s->out_lock);
+    ac_speaker_begin_within(s->speaker, BEGIN_US + before * (int64_t)BEGIN_EACH_US);
+}
+
+/* The turn has leave to talk. chat (what the language model is asked) is taken over; NULL: text is said. */
+static void start_turn(struct ac_session *s, const char *text, struct ac_frame *chat)
+{
+    ac_answer_configure(s->answer, s->hub->cfg);
+    ac_speaker_configure(s->speaker, s->hub->cfg);
+    be_patient(s);
+    ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_now(s));
+    if (chat) {
+        ac_answer_ask(s->answer, s->turn, s->turn_cancel, chat, &s->choices.prefs);
+        return;
+    }
+    int err = say_verbatim(s, text);
+    if (err)
+        session_error(s, err, err == AC_EEMPTY ? "nothing in this text can be spoken" : NULL, s->turn);
+}
+
 void session_run_turn(struct ac_session *s, const char *text, bool verbatim)
 {
     s->turn++;
@@ -463,16 +554,31 @@ void session_run_turn(struct ac_session *s, const char *text, bool verbatim)
     s->verbatim = verbatim;
     s->in_history = false;
     s->turn_cancel = ac_cancel_new(s->cancel);
+    atomic_store(&s->busy, true);
+    atomic_store(&s->worth, true);
     atomic_fetch_add(&s->hub->talking, 1);
-    ac_speaker_begin(s->speaker, s->turn, s->turn_cancel, idle_now(s));
-    if (verbatim) {
-        int err = say_verbatim(s, text);
-        if (err)
-            session_error(s, err, err == AC_EEMPTY ? "nothing in this text can be spoken" : NULL, s->turn);
+    struct ac_frame *chat = verbatim ? NULL : session_ask(s, text);
+    if (hub_floor_take(s->hub, s)) {
+        start_turn(s, text, chat);
     } else {
-        ac_answer_ask(s->answer, s->turn, s->turn_cancel, session_ask(s, text), &s->choices.prefs);
+        s->floor_text = ac_strdup(text);
+        s->floor_chat = chat;
     }
     ac_strand_post(s->strand, ac_now_us() + WATCH_US, 1, watch_task, turn_task(s, s->turn, ""));
+}
+
+void session_floor_given(void *arg)
+{
+    struct ac_session *s = arg;
+    char *text = s->floor_text;
+    struct ac_frame *chat = s->floor_chat;
+
+    if (!text) /* it was stopped meanwhile */
+        return;
+    s->floor_text = NULL;
+    s->floor_chat = NULL;
+    start_turn(s, text, chat);
+    free(text);
 }
 
 void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
@@ -490,10 +596,12 @@ void session_begin_turn(struct ac_session *s, const char *text, bool verbatim,
     s->audible.media_us = 0;
     s->audible.stopped = false;
     s->turn_runs = true;
+    s->turn_failed = false;
     ac_heard_clear(&s->heard);
     s->n_asides = 0;
     session_send_locked(s, "state", json_pack("{s:s, s:i}", "state", "thinking", "turn", (int)s->turn + 1));
     pthread_mutex_unlock(&s->out_lock);
+    session_note_turn(s, s->turn + 1, text);
     session_run_turn(s, text, verbatim);
     if (verbatim)
         return;

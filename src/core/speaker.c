@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SENTENCES = 2048 };
+enum { MAX_SENTENCES = 2048, MORE_URGENT_US = 20000, BEGIN_WITHIN_US = 500000 };
 
 struct turn *turn_ref(struct turn *t)
 {
@@ -46,27 +46,35 @@ struct turn *speaker_turn(struct ac_speaker *sp)
 
 /*
  * Posts under the lock: the strands are freed one after the other, and the one that still runs must not post
- * to the one that is gone.
+ * to the one that is gone. What is posted already is posted again only where it has become more urgent: it
+ * pulls the first one forward.
  */
+static void post_kick(struct ac_speaker *sp, struct ac_strand *strand, struct kick *k, int64_t deadline_us,
+                      ac_task_fn *fn)
+{
+    if (sp->closing || (k->posted && deadline_us > k->deadline_us - MORE_URGENT_US))
+        return;
+    k->posted = true;
+    k->deadline_us = deadline_us;
+    ac_strand_post(strand, 0, deadline_us, fn, sp);
+}
+
 void kick_voice(struct ac_speaker *sp)
 {
     pthread_mutex_lock(&sp->lock);
-    if (!sp->voice_posted && !sp->closing) {
-        sp->voice_posted = true;
-        ac_strand_post(sp->voice_strand, 0, ac_now_us(), voice_task, sp);
-    }
+    post_kick(sp, sp->voice_strand, &sp->voice_kick, pace_deadline_us(sp, &sp->dry_us), voice_task);
     pthread_mutex_unlock(&sp->lock);
 }
 
-void kick_render(struct ac_speaker *sp, int64_t start_us, int64_t deadline_us)
+void kick_render(struct ac_speaker *sp, int64_t start_us)
 {
+    int64_t deadline = pace_deadline_us(sp, &sp->due_us);
+
     pthread_mutex_lock(&sp->lock);
-    if (start_us && !sp->closing) { /* a timed wake-up stands beside the kicks of the voice */
-        ac_strand_post(sp->render_strand, start_us, deadline_us, render_task, sp);
-    } else if (!sp->render_posted && !sp->closing) {
-        sp->render_posted = true;
-        ac_strand_post(sp->render_strand, 0, deadline_us ? deadline_us : ac_now_us(), render_task, sp);
-    }
+    if (!start_us)
+        post_kick(sp, sp->render_strand, &sp->render_kick, deadline, render_task);
+    else if (!sp->closing) /* a timed wake-up stands beside the kicks of the voice */
+        ac_strand_post(sp->render_strand, start_us, deadline, render_task, sp);
     pthread_mutex_unlock(&sp->lock);
 }
 
@@ -169,7 +177,8 @@ int ac_speaker_new(struct ac_speaker **spp, struct ac_pool *pool, struct ac_mode
 
     sp->pool = pool;
     sp->models = models;
-    sp->cfg = cfg;
+    atomic_init(&sp->cfg, cfg);
+    atomic_init(&sp->within_us, BEGIN_WITHIN_US);
     sp->scfg = with_gender(models, scfg);
     sp->sink = *sink;
     pthread_mutex_init(&sp->sink_lock, NULL);
@@ -183,6 +192,7 @@ int ac_speaker_new(struct ac_speaker **spp, struct ac_pool *pool, struct ac_mode
     bool waits = false;
     for (size_t i = 0; i < n; i++)
         waits |= (list[i]->flags & AC_HANDLER_WAITS) != 0;
+    sp->voice_waits = waits;
     sp->voice_strand = ac_strand_new(pool, "voice", waits);
     sp->render_strand = ac_strand_new(pool, "render", false);
     sp->strands_left = 2;
@@ -207,7 +217,7 @@ int ac_speaker_begin(struct ac_speaker *sp, uint32_t number, struct ac_cancel *c
     pthread_mutex_unlock(&sp->lock);
     pthread_mutex_unlock(&sp->sink_lock);
     kick_voice(sp);
-    kick_render(sp, 0, 0);
+    kick_render(sp, 0);
     return 0;
 }
 
@@ -228,6 +238,7 @@ int ac_speaker_say(struct ac_speaker *sp, const struct ac_sentence *sentence, ui
         err = AC_ECANCELED;
     } else if (t->n_said - t->n_rendered >= MAX_SENTENCES) {
         err = AC_EFULL;
+        ac_metrics_add(ac_models_metrics(sp->models), AC_COUNT_DROPPED_SENTENCES, 1);
     } else {
         if (t->last)
             t->last->next = u;
@@ -254,7 +265,7 @@ void ac_speaker_end(struct ac_speaker *sp)
     if (sp->turn)
         sp->turn->ended = true;
     pthread_mutex_unlock(&sp->lock);
-    kick_render(sp, 0, 0);
+    kick_render(sp, 0);
 }
 
 void ac_speaker_stop(struct ac_speaker *sp)
@@ -269,12 +280,22 @@ void ac_speaker_stop(struct ac_speaker *sp)
         return;
     ac_cancel_trigger(t->cancel);
     turn_unref(t);
-    kick_render(sp, 0, 0); /* closes the encoder: no memory is held between turns */
+    kick_render(sp, 0); /* closes the encoder: no memory is held between turns */
 }
 
 void ac_speaker_retry(struct ac_speaker *sp)
 {
-    kick_render(sp, 0, 0);
+    kick_render(sp, 0);
+}
+
+void ac_speaker_begin_within(struct ac_speaker *sp, int64_t us)
+{
+    atomic_store(&sp->within_us, us);
+}
+
+void ac_speaker_configure(struct ac_speaker *sp, const struct ac_config *cfg)
+{
+    atomic_store(&sp->cfg, cfg);
 }
 
 void ac_speaker_set(struct ac_speaker *sp, const struct ac_speaker_config *scfg)

@@ -5,8 +5,10 @@
  *
  * Speech of the next sentence is made while the current one is rendered. Rendering goes in slices of one
  * fragment (five frames), each posted with the time it must be played by as its deadline, and waits when it
- * is lead_ms ahead of playing. Interrupting takes effect within one slice: nothing is given to the sink after
- * ac_speaker_stop has returned.
+ * is lead_ms ahead of playing. Where rendering falls behind, pictures are left out, step by step (every
+ * second one is shown twice as long, then one a fragment, then the last one stays), so that sound is never
+ * late; they come back when the lead does. Interrupting takes effect within one slice: nothing is given to
+ * the sink after ac_speaker_stop has returned.
  *
  * Used by the session (paced) and by `say` and the benchmarks (unpaced). All calls from any thread.
  */
@@ -17,6 +19,7 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "core/config.h"
+#include "core/load.h"
 #include "core/models.h"
 #include "core/sentence.h"
 
@@ -58,6 +61,9 @@ struct ac_speaker_sink {
                      size_t n, int64_t start_us, int64_t duration_us);
     /* Non-zero: the reader is gone; the speaker stops the turn. */
     int (*fragment)(void *arg, const struct ac_fragment *f);
+    /* What the fragment that was just given out has cost; shown: frames that each of its pictures stands for.
+     * May be NULL. */
+    void (*slice)(void *arg, const struct ac_slice *s, int shown);
     /* A sentence or the turn failed (AC_E…); the speaker goes on with the next sentence. */
     void (*error)(void *arg, uint32_t turn, int err, const char *reason);
     /* An engine was replaced by the next of the list. */
@@ -90,6 +96,13 @@ void ac_speaker_end(struct ac_speaker *sp);
 void ac_speaker_stop(struct ac_speaker *sp);
 /* The sink that gave AC_EFULL takes fragments again: tries now instead of in a moment. */
 void ac_speaker_retry(struct ac_speaker *sp);
+/*
+ * How soon a turn that begins from now on is wanted to be heard (half a second): where many begin at once,
+ * those that speak already must not suffer.
+ */
+void ac_speaker_begin_within(struct ac_speaker *sp, int64_t us);
+/* Another configuration (borrowed until the end), used from the next turn on. */
+void ac_speaker_configure(struct ac_speaker *sp, const struct ac_config *cfg);
 /* New choices, used from the next turn on. */
 void ac_speaker_set(struct ac_speaker *sp, const struct ac_speaker_config *scfg);
 /* How long the engine call in progress has been running; 0 when none is. A watchdog asks. */

@@ -1,6 +1,6 @@
 /*
- * Inside of the speaker, shared by speaker.c (turns, life), speaker_voice.c (the voice strand) and
- * speaker_render.c (the render strand).
+ * Inside of the speaker, shared by speaker.c (turns, life), speaker_voice.c (the voice strand), and
+ * speaker_render.c, speaker_speech.c and speaker_pace.c (the render strand).
  *
  * A turn is one object, counted by whoever works on it; sp->turn is the one whose output may reach the sink.
  * Tasks are mere kicks: each looks up the current turn and does the next piece of its work, so a kick too
@@ -52,6 +52,14 @@ struct engines {
     bool failed[MAX_ENGINES]; /* replaced by the next one until the choices change */
 };
 
+/* How the render strand keeps up with the playing (speaker_pace.c). */
+struct pace {
+    int level;        /* of saving pictures: 0 = all are drawn */
+    int calm;         /* slices since it fell behind last */
+    int64_t slack_us; /* how long before its time the last slice was begun */
+    bool known;       /* slack_us is of this stretch of playing */
+};
+
 /* What the render strand works with. */
 struct render {
     struct turn *turn; /* own reference */
@@ -80,27 +88,41 @@ struct render {
     int64_t clip_frames; /* drawn in this clip */
     int64_t samples;     /* encoded in this turn */
     uint32_t chunks;
-    int64_t play_us;   /* monotonic time at which media time 0 is played; 0 = not begun */
-    int64_t wake_us;   /* last timed wake-up that was posted */
-    int64_t idle0_us;  /* idle phase at media time 0 */
-    struct ac_str out; /* the fragment */
-    int64_t held;      /* frames in `out` that the sink did not take yet */
+    int64_t play_us; /* monotonic time at which media time 0 is played; 0 = not begun */
+    struct pace pace;
+    struct ac_slice slice; /* the one that is being made */
+    int64_t wake_us;       /* last timed wake-up that was posted */
+    int64_t idle0_us;      /* idle phase at media time 0 */
+    struct ac_str out;     /* the fragment */
+    int64_t held;          /* frames in `out` that the sink did not take yet */
+};
+
+/* A task of a strand that is on its way. */
+struct kick {
+    bool posted;
+    int64_t deadline_us;
 };
 
 struct ac_speaker {
     struct ac_pool *pool;
     struct ac_models *models;
-    const struct ac_config *cfg;
+    _Atomic(const struct ac_config *) cfg;
     struct ac_speaker_sink sink;
     struct ac_strand *voice_strand, *render_strand;
     _Atomic int64_t voice_busy_us, render_busy_us; /* when the engine call in progress began; 0 = none */
 
+    _Atomic int64_t due_us;    /* when the next slice is to be played; 0 = nothing plays yet */
+    _Atomic int64_t dry_us;    /* when all speech that is there has been played; 0 likewise */
+    _Atomic int64_t within_us; /* a turn that begins wants to be heard so soon */
+    bool voice_waits;          /* immutable: speech is made outside of the workers */
+    _Atomic int64_t voice_us;  /* time that speech has taken since the last slice */
+
     pthread_mutex_t sink_lock;
     pthread_mutex_t lock;
-    struct turn *turn;                /* lock (and sink_lock to change it) */
-    struct ac_speaker_config scfg;    /* lock */
-    bool voice_posted, render_posted; /* lock */
-    bool closing;                     /* lock: nothing is posted any more */
+    struct turn *turn;                   /* lock (and sink_lock to change it) */
+    struct ac_speaker_config scfg;       /* lock */
+    struct kick voice_kick, render_kick; /* lock */
+    bool closing;                        /* lock: nothing is posted any more */
     int strands_left;
     ac_task_fn *done;
     void *done_arg;
@@ -114,7 +136,8 @@ struct turn *turn_ref(struct turn *t);
 void turn_unref(struct turn *t);
 struct turn *speaker_turn(struct ac_speaker *sp); /* a reference, or NULL */
 void kick_voice(struct ac_speaker *sp);
-void kick_render(struct ac_speaker *sp, int64_t start_us, int64_t deadline_us);
+/* start_us 0: now, once however often it is asked for. */
+void kick_render(struct ac_speaker *sp, int64_t start_us);
 void voice_task(void *arg);
 void render_task(void *arg);
 void render_clear(struct ac_speaker *sp); /* render strand, or nobody else left */
@@ -139,6 +162,25 @@ int timed_process(struct ac_speaker *sp, _Atomic int64_t *busy_us, struct turn *
  */
 int render_fill(struct ac_speaker *sp, struct render *r, size_t n, char *reason);
 bool render_is_last(struct ac_speaker *sp, const struct render *r);
+
+/* ---- speaker_pace.c ---- */
+/* When the next slice may be rendered; 0 = now. Keeps the lead over the playing. */
+int64_t pace_due_us(struct ac_speaker *sp, struct render *r);
+/* How many frames the next slice has. */
+size_t pace_frames(struct ac_speaker *sp, struct render *r);
+/*
+ * A slice begins: sets or, after a dry spell, moves the clock (true), and finds out how many
+ * pictures there is time for.
+ */
+bool pace_begin(struct ac_speaker *sp, struct render *r);
+/* It was given out. anchored: as pace_begin said. */
+void pace_end(struct ac_speaker *sp, struct render *r, size_t n, bool anchored);
+/* Frames that each picture of the slice is shown for; redraw: it is drawn anew and not the last one again. */
+int pace_shown(const struct render *r, size_t n, bool *redraw);
+/* Notes when the next slice, and the next speech, are wanted. */
+void pace_note(struct ac_speaker *sp, struct render *r);
+/* A deadline for what is wanted by then (due_us, dry_us). Any thread. */
+int64_t pace_deadline_us(struct ac_speaker *sp, const _Atomic int64_t *when_us);
 
 static inline int fps_of(const struct ac_speaker *sp, const struct render *r)
 {

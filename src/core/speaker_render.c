@@ -17,11 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    CLIP_LEAD_US = 2000000, /* delivery clip: a sentence is begun so long before its time */
-    SHOW_DELAY_US = 80000,  /* from rendering a turn's first frame to its showing, for the idle phase */
-    RETRY_US = 40000,       /* a slow reader is tried again */
-};
+enum { RETRY_US = 40000 /* a slow reader is tried again */ };
 
 /* ---- pictures and encoding ---- */
 
@@ -46,16 +42,17 @@ static int64_t idle_phase(const struct render *r, int64_t frames, int fps)
     return us < 0 ? us + AC_IDLE_PERIOD_US : us;
 }
 
+/* Draws the next pose. */
 static int draw(struct ac_speaker *sp, struct render *r, struct ac_instance *avatar, struct ac_frame *pose)
 {
     struct picture_sink out = {{push_picture}, r};
     int fps = fps_of(sp, r);
 
-    pose->pose = r->poses[r->pose_at++];
+    pose->pose = r->poses[r->pose_at];
     pose->pose.frame = r->frames;
     pose->pose.idle_us = idle_phase(r, r->frames, fps);
     pose->pose.emotion = r->cur->sentence.emotion;
-    if (r->complete && r->pose_at > r->n_poses - r->relax)
+    if (r->complete && r->pose_at + 1 > r->n_poses - r->relax)
         pose->pose.emotion = AC_EMOTION_NEUTRAL;
     return timed_process(sp, &sp->render_busy_us, r->turn, avatar, pose, &out.sink);
 }
@@ -91,35 +88,58 @@ static int encode_sound(struct ac_speaker *sp, struct render *r, size_t n)
     return err;
 }
 
-/* Draws and encodes n frames of the sentence; what comes out stands in r->out. */
-static int render_frames(struct ac_speaker *sp, struct render *r, size_t n, bool end_turn, char *reason)
+/* Draws and encodes the pictures of n frames. */
+static int render_pictures(struct ac_speaker *sp, struct render *r, size_t n, char *reason)
 {
     struct ac_frame *pose = ac_frame_new(AC_FRAME_POSE);
     struct ac_instance *avatar = r->avatar.inst[0];
-    int64_t cpu0 = ac_thread_cpu_us(), render_cpu = 0, first_frame = 0;
-    int err = 0;
+    int64_t begin = ac_now_us(), first = 0;
+    bool redraw;
+    int step = pace_shown(r, n, &redraw), err = 0;
 
     for (size_t i = 1; !avatar && i < MAX_ENGINES; i++)
         avatar = r->avatar.inst[i];
+    for (size_t i = 0; !err && i < n;) {
+        int64_t cpu = ac_thread_cpu_us();
+        int shown = n - i < (size_t)step ? (int)(n - i) : step;
+        if (redraw || !r->picture)
+            err = draw(sp, r, avatar, pose);
+        r->slice.render_cpu_us += ac_thread_cpu_us() - cpu;
+        if (err) {
+            snprintf(reason, REASON_SIZE, "%s", ac_instance_reason(avatar));
+            break;
+        }
+        if (!first)
+            first = ac_now_us();
+        err = ac_fmp4_video_long(r->mux, &r->picture->picture, r->first_fragment && !i, shown);
+        r->slice.pictures++;
+        r->pose_at += (size_t)shown;
+        r->frames += shown;
+        r->clip_frames += shown;
+        i += (size_t)shown;
+    }
+    ac_frame_unref(pose);
+    r->slice.picture_us = ac_now_us() - begin;
+    pthread_mutex_lock(&sp->lock);
+    if (!r->turn->times.first_frame_us)
+        r->turn->times.first_frame_us = first;
+    pthread_mutex_unlock(&sp->lock);
+    return err;
+}
+
+/* Draws and encodes n frames of the sentence; what comes out stands in r->out. */
+static int render_frames(struct ac_speaker *sp, struct render *r, size_t n, bool end_turn, char *reason)
+{
+    int64_t cpu0 = ac_thread_cpu_us();
+    int err = 0;
+
     ac_str_clear(&r->out);
     if (!r->mux)
         err = open_mux(sp, r);
     if (!err)
         err = encode_sound(sp, r, n);
-    for (size_t i = 0; !err && i < n; i++) {
-        int64_t cpu = ac_thread_cpu_us();
-        err = draw(sp, r, avatar, pose);
-        render_cpu += ac_thread_cpu_us() - cpu;
-        if (err) {
-            snprintf(reason, REASON_SIZE, "%s", ac_instance_reason(avatar));
-            break;
-        }
-        if (!first_frame)
-            first_frame = ac_now_us();
-        err = ac_fmp4_video(r->mux, &r->picture->picture, r->first_fragment && !i);
-        r->frames++;
-        r->clip_frames++;
-    }
+    if (!err)
+        err = render_pictures(sp, r, n, reason);
     bool end = r->complete && r->pose_at == r->n_poses;
     if (!err && is_clip(r) && end) {
         err = ac_fmp4_finish(r->mux, &r->out);
@@ -128,15 +148,13 @@ static int render_frames(struct ac_speaker *sp, struct render *r, size_t n, bool
     } else if (!err && !is_clip(r)) {
         err = end_turn ? ac_fmp4_finish(r->mux, &r->out) : ac_fmp4_flush(r->mux, &r->out);
     }
+    r->slice.encode_cpu_us = ac_thread_cpu_us() - cpu0 - r->slice.render_cpu_us;
     pthread_mutex_lock(&sp->lock);
     struct ac_speaker_times *t = &r->turn->times;
-    t->render_cpu_us += render_cpu;
-    t->encode_cpu_us += ac_thread_cpu_us() - cpu0 - render_cpu;
+    t->render_cpu_us += r->slice.render_cpu_us;
+    t->encode_cpu_us += r->slice.encode_cpu_us;
     t->frames += n;
-    if (!t->first_frame_us)
-        t->first_frame_us = first_frame;
     pthread_mutex_unlock(&sp->lock);
-    ac_frame_unref(pose);
     return err;
 }
 
@@ -218,6 +236,9 @@ void render_clear(struct ac_speaker *sp)
     r->frames = r->clip_frames = r->samples = r->pcm_in = r->held = 0;
     r->chunks = 0;
     r->play_us = 0;
+    r->pace = (struct pace){0};
+    atomic_store(&sp->due_us, 0);
+    atomic_store(&sp->dry_us, 0);
     r->broken = false;
     if (r->resampler)
         ac_resampler_reset(r->resampler);
@@ -249,6 +270,8 @@ static void render_begin(struct ac_speaker *sp, struct render *r)
         r->prefs = prefs;
         r->opened = true;
     }
+    ac_instances_close_old(r->lipsync.inst, MAX_ENGINES);
+    ac_instances_close_old(r->avatar.inst, MAX_ENGINES);
     const struct ac_handler_info *const *list;
     size_t n = ac_config_use(sp->cfg, AC_STAGE_AVATAR, &list);
     for (size_t i = 0; i < n && i < MAX_ENGINES && !avatar; i++) {
@@ -333,78 +356,75 @@ static void finish_turn(struct ac_speaker *sp, struct render *r)
     render_clear(sp);
 }
 
-/* When the next slice may be rendered; 0 = now. Keeps the lead over the playing. */
-static int64_t due_us(struct ac_speaker *sp, struct render *r)
+/* A sentence waits to be said, or is being said: how urgent that is may have changed. */
+static bool voice_waits(struct ac_speaker *sp)
 {
-    const struct ac_video_config *v = ac_config_video(sp->cfg);
-    int64_t media = frames_us(r->frames, fps_of(sp, r)), now = ac_now_us();
-
-    if (!r->turn->cfg.paced || !r->play_us || media < v->burst_ms * INT64_C(1000))
-        return 0;
-    if (is_clip(r) && r->clip_frames) /* a clip that was begun is wanted whole */
-        return 0;
-    int64_t lead = is_clip(r) ? CLIP_LEAD_US : v->lead_ms * INT64_C(1000);
-    int64_t at = r->play_us + media - lead;
-    return at > now ? at : 0;
+    pthread_mutex_lock(&sp->lock);
+    bool waits = sp->voice_kick.posted;
+    pthread_mutex_unlock(&sp->lock);
+    return waits;
 }
 
-/* Sets or, after a dry spell, moves the clock: media time `media` is played from now on. */
-static void anchor_clock(struct ac_speaker *sp, struct render *r)
+/* Tells what the slice has cost. */
+static void tell_slice(struct ac_speaker *sp, struct render *r, int64_t begin_us)
 {
-    int64_t now = ac_now_us(), media = frames_us(r->frames, fps_of(sp, r));
+    struct ac_slice *s = &r->slice;
+    bool redraw;
 
-    if (r->play_us && r->play_us + media >= now)
-        return;
-    r->play_us = now - media;
-    if (r->turn->cfg.paced && r->first_fragment) /* the idle clip was on the screen meanwhile */
-        r->idle0_us = r->turn->idle_us + now - r->turn->begin_us + SHOW_DELAY_US - media;
+    s->media_us = frames_us(s->frames, fps_of(sp, r));
+    s->other_us = ac_now_us() - begin_us - s->picture_us + atomic_exchange(&sp->voice_us, 0);
+    if (sp->sink.slice)
+        sp->sink.slice(sp->sink.arg, s, pace_shown(r, (size_t)s->frames, &redraw));
 }
 
-/*
- * Pictures in the next fragment. From a standstill a browser begins to play when it has 200 ms of sound, and
- * AAC holds 43 ms back: a first fragment of 200 ms would leave the picture standing until the second.
- */
-static size_t slice_frames(struct ac_speaker *sp, struct render *r)
+/* Draws, encodes and gives out a fragment of n frames. On failure the sentence is to be skipped. */
+static int make_fragment(struct ac_speaker *sp, struct render *r, size_t n, char *reason)
 {
-    const struct ac_video_config *v = ac_config_video(sp->cfg);
-    bool standing = !r->play_us || r->play_us + frames_us(r->frames, fps_of(sp, r)) < ac_now_us();
+    bool anchored = pace_begin(sp, r), end = r->complete && r->pose_at + n == r->n_poses;
+    int err = render_frames(sp, r, n, end && render_is_last(sp, r), reason);
 
-    return (size_t)(standing && v->first_frames > v->fragment_frames ? v->first_frames : v->fragment_frames);
+    if (!err && r->out.len) {
+        r->held = is_clip(r) ? r->clip_frames : (int64_t)n;
+        err = deliver(sp, r);
+    }
+    if (!err)
+        pace_end(sp, r, n, anchored);
+    if (err == AC_ECLOSED) /* nobody reads: the rest would be lost as well */
+        ac_cancel_trigger(r->turn->cancel);
+    return err == AC_ECLOSED || err == AC_EFULL ? 0 : err;
 }
 
 /* One slice of the current sentence. Returns true when the next may follow at once. */
 static bool render_slice(struct ac_speaker *sp, struct render *r)
 {
     char reason[REASON_SIZE] = "";
-    size_t n = slice_frames(sp, r);
+    int64_t begin_us = ac_now_us();
+    size_t n = pace_frames(sp, r);
     int fps = fps_of(sp, r);
     int err = render_fill(sp, r, n, reason);
 
-    if (err) {
-        skip_sentence(sp, r, err, reason);
-    } else {
+    r->slice = (struct ac_slice){0};
+    if (!err) {
         size_t ready = r->n_poses - r->pose_at;
-        if (ready < n && !r->complete)
-            return false; /* the voice kicks us */
-        if (!r->complete &&
-            (int64_t)(r->pcm.len / sizeof(int16_t)) + r->samples < frame_samples(r->frames + (int64_t)n, fps))
-            return false;
+        bool sound = (int64_t)(r->pcm.len / sizeof(int16_t)) + r->samples >=
+                     frame_samples(r->frames + (int64_t)n, fps);
+        if (!r->complete && (ready < n || !sound)) {
+            r->pace.known = false; /* the voice is slow, not the drawing */
+            pace_note(sp, r);
+            if (voice_waits(sp))
+                kick_voice(sp);
+            return false; /* it kicks us */
+        }
         if (n > ready)
             n = ready;
-    }
-    if (!err && n) {
-        anchor_clock(sp, r);
-        bool end = r->complete && r->pose_at + n == r->n_poses;
-        err = render_frames(sp, r, n, end && render_is_last(sp, r), reason);
-        if (!err && r->out.len) {
-            r->held = is_clip(r) ? r->clip_frames : (int64_t)n;
-            err = deliver(sp, r);
+        if (n) {
+            r->slice.frames = (int)n;
+            err = make_fragment(sp, r, n, reason);
+            tell_slice(sp, r, begin_us);
         }
-        if (err == AC_ECLOSED) /* nobody reads: the rest would be lost as well */
-            ac_cancel_trigger(r->turn->cancel);
-        else if (err && err != AC_EFULL)
-            skip_sentence(sp, r, err, reason);
     }
+    if (err)
+        skip_sentence(sp, r, err, reason);
     if (r->complete && r->pose_at == r->n_poses && !r->held)
         end_sentence(sp, r);
     return true;
@@ -427,14 +447,15 @@ static bool deliver_held(struct ac_speaker *sp, struct render *r)
 /* Posts the next slice for its time, unless such a wake-up is on its way. */
 static void post_slice(struct ac_speaker *sp, struct render *r, int64_t start_us)
 {
-    int64_t play = r->play_us ? r->play_us + frames_us(r->frames, fps_of(sp, r)) : 0;
-
+    pace_note(sp, r);
+    if (voice_waits(sp))
+        kick_voice(sp);
     if (start_us) {
         if (r->wake_us > ac_now_us() && r->wake_us <= start_us)
             return;
         r->wake_us = start_us;
     }
-    kick_render(sp, start_us, play);
+    kick_render(sp, start_us);
 }
 
 void render_task(void *arg)
@@ -444,7 +465,7 @@ void render_task(void *arg)
     struct turn *t = speaker_turn(sp);
 
     pthread_mutex_lock(&sp->lock);
-    sp->render_posted = false;
+    sp->render_kick.posted = false;
     pthread_mutex_unlock(&sp->lock);
     if (r->turn != t) {
         if (r->turn)
@@ -457,6 +478,7 @@ void render_task(void *arg)
     if (!t || ac_cancelled(r->turn->cancel))
         return;
     if (r->held && !deliver_held(sp, r)) {
+        r->pace.known = false;
         post_slice(sp, r, ac_now_us() + RETRY_US);
         return;
     }
@@ -467,11 +489,13 @@ void render_task(void *arg)
             finish_turn(sp, r);
             return;
         }
-        if (!u)
+        if (!u) {
+            r->pace.known = false;
             return;
+        }
         begin_sentence(r, u);
     }
-    int64_t at = due_us(sp, r);
+    int64_t at = pace_due_us(sp, r);
     if (at)
         post_slice(sp, r, at);
     else if (render_slice(sp, r))

@@ -43,7 +43,7 @@ static int push_speech(struct ac_sink *sink, struct ac_frame *f)
             s->turn->times.first_audio_us = ac_now_us();
         pthread_mutex_unlock(&s->sp->lock);
     }
-    kick_render(s->sp, 0, 0);
+    kick_render(s->sp, 0);
     return 0;
 }
 
@@ -141,6 +141,7 @@ static void change_turn(struct ac_speaker *sp, struct turn *t)
     if (!same) {
         engines_close(&sp->voices);
     } else {
+        ac_instances_close_old(sp->voices.inst, MAX_ENGINES);
         for (size_t i = 0; i < MAX_ENGINES; i++) {
             if (sp->voices.inst[i])
                 ac_instance_reset(sp->voices.inst[i]);
@@ -157,7 +158,7 @@ void voice_task(void *arg)
     struct turn *t = speaker_turn(sp);
 
     pthread_mutex_lock(&sp->lock);
-    sp->voice_posted = false;
+    sp->voice_kick.posted = false;
     pthread_mutex_unlock(&sp->lock);
     if (!t)
         return;
@@ -172,14 +173,16 @@ void voice_task(void *arg)
     }
     struct utterance *u = next_to_voice(sp, t);
     if (u) {
-        int64_t cpu = ac_thread_cpu_us();
+        int64_t cpu = ac_thread_cpu_us(), begin = ac_now_us();
         voice_utterance(sp, t, u);
+        if (!sp->voice_waits)
+            atomic_fetch_add(&sp->voice_us, ac_now_us() - begin);
         pthread_mutex_lock(&sp->lock);
         u->voiced = true;
         t->n_voiced++;
         t->times.tts_cpu_us += ac_thread_cpu_us() - cpu;
         pthread_mutex_unlock(&sp->lock);
-        kick_render(sp, 0, 0);
+        kick_render(sp, 0);
         kick_voice(sp); /* the next sentence in a task of its own, so that renderings come between */
     }
     turn_unref(t);

@@ -1,6 +1,11 @@
-/* Conversations written: messages, titles, deleting. See store.h; the file itself is store_file.c's. */
+/*
+ * The store of conversations, whatever keeps them: ids and titles, arguments checked, how it goes. See
+ * store.h; what keeps them is in store_sqlite.c and store_redis.c.
+ */
 #include "core/store_private.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -11,7 +16,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { FIRST_TITLE_CHARS = 60, DAY_MS = 86400000 };
+enum { FIRST_TITLE_CHARS = 60, TELL_AGAIN_US = 60000000 };
 
 /* ---- ids and titles ---- */
 
@@ -99,6 +104,86 @@ char *ac_store_title(const char *question)
     return cut;
 }
 
+/* ---- how it goes ---- */
+
+void store_init(struct ac_store *st, const struct store_ops *ops, const struct ac_history_config *cfg)
+{
+    st->ops = ops;
+    st->keep_days = cfg->keep_days;
+    st->keep_conversations = cfg->keep_conversations;
+    pthread_mutex_init(&st->state_lock, NULL);
+}
+
+void store_end(struct ac_store *st)
+{
+    pthread_mutex_destroy(&st->state_lock);
+    free(st->where);
+}
+
+void store_note(struct ac_store *st, int err, const char *reason)
+{
+    int64_t now = ac_now_us();
+
+    pthread_mutex_lock(&st->state_lock);
+    struct ac_store_state *s = &st->state;
+    bool news = s->err != err || (err && now - st->told_us > TELL_AGAIN_US);
+    s->err = err;
+    snprintf(s->reason, sizeof s->reason, "%s", reason);
+    if (news)
+        st->told_us = now;
+    pthread_mutex_unlock(&st->state_lock);
+    if (news && err)
+        ac_log_warn("store", "failed", AC_S("error", ac_err_name(err)), AC_S("reason", reason));
+    else if (news)
+        ac_log_info("store", "recovered", AC_S("store", st->where));
+}
+
+void store_note_size(struct ac_store *st, size_t conversations, size_t pending)
+{
+    pthread_mutex_lock(&st->state_lock);
+    st->state.conversations = conversations;
+    st->state.pending = pending;
+    pthread_mutex_unlock(&st->state_lock);
+}
+
+void ac_store_state(struct ac_store *st, struct ac_store_state *state)
+{
+    pthread_mutex_lock(&st->state_lock);
+    *state = st->state;
+    pthread_mutex_unlock(&st->state_lock);
+}
+
+/* ---- opening ---- */
+
+int ac_store_open(struct ac_store **st, const struct ac_history_config *cfg, char *reason)
+{
+    reason[0] = '\0';
+    return cfg->store == AC_STORE_REDIS ? store_redis_open(st, cfg, reason)
+                                        : store_sqlite_open(st, cfg, reason);
+}
+
+void ac_store_close(struct ac_store *st)
+{
+    if (st)
+        st->ops->close(st);
+}
+
+int ac_store_examine(const struct ac_history_config *cfg, size_t *conversations, size_t *messages,
+                     char *reason)
+{
+    *conversations = *messages = 0;
+    reason[0] = '\0';
+    return cfg->store == AC_STORE_REDIS ? store_redis_examine(cfg, conversations, messages, reason)
+                                        : store_sqlite_examine(cfg, conversations, messages, reason);
+}
+
+const char *ac_store_where(const struct ac_store *st)
+{
+    return st->where;
+}
+
+/* ---- what is written ---- */
+
 static int check_ids(const char *client, const char *conversation)
 {
     return ac_client_id_valid(client) && ac_conversation_id_valid(conversation) ? 0 : AC_EINVAL;
@@ -111,54 +196,10 @@ static int check_text(const char *text)
     return ac_utf8_valid(text, strlen(text)) ? 0 : AC_EUTF8;
 }
 
-/* ---- adding ---- */
-
-/* For calls that made or deleted conversations. */
-static int count_anew(struct ac_store *st)
-{
-    size_t conversations, messages;
-
-    return store_recount(st, &conversations, &messages);
-}
-
-static int create(struct ac_store *st, const char *client, const char *conversation,
-                  const struct ac_stored_message *m, int64_t *key)
-{
-    char *title = ac_store_title(m->text);
-    int err =
-        store_run(st, store_bind(st, STORE_MAKE_ROOM, "ti", client, (int64_t)st->keep_conversations - 1));
-
-    if (err == AC_ENOENT) /* there is room */
-        err = 0;
-    if (!err)
-        err = store_run(st, store_bind(st, STORE_CREATE, "ttti", client, conversation, title, m->at_ms));
-    *key = sqlite3_last_insert_rowid(st->db);
-    free(title);
-    return err ? err : count_anew(st);
-}
-
-/* The key of the conversation; made where this may be its first message. */
-static int find_or_create(struct ac_store *st, const char *client, const char *conversation,
-                          const struct ac_stored_message *m, bool question, int64_t *key)
-{
-    sqlite3_stmt *s = store_bind(st, STORE_FIND, "tt", client, conversation);
-    int row = store_step(st, s);
-
-    if (row < 0)
-        return row;
-    if (row) {
-        *key = sqlite3_column_int64(s, 0);
-        sqlite3_reset(s);
-        return 0;
-    }
-    return question && m->turn == 1 ? create(st, client, conversation, m, key) : AC_ENOENT;
-}
-
 int ac_store_add(struct ac_store *st, const char *client, const char *conversation,
                  const struct ac_stored_message *m)
 {
     bool question = m->role && !strcmp(m->role, "user"), answer = m->role && !strcmp(m->role, "assistant");
-    int64_t key = 0;
     int err = check_ids(client, conversation);
 
     if (!err)
@@ -167,29 +208,17 @@ int ac_store_add(struct ac_store *st, const char *client, const char *conversati
         err = AC_EINVAL;
     if (err)
         return err;
-    err = store_enter(st, true);
-    if (!err)
-        err = find_or_create(st, client, conversation, m, question, &key);
-    if (!err)
-        err = store_run(st, store_bind(st, question ? STORE_PUT_QUESTION : STORE_PUT_ANSWER, "iitii", key,
-                                       (int64_t)m->turn, m->text, m->at_ms, (int64_t)m->interrupted));
-    if (!err)
-        err = store_run(st, store_bind(st, STORE_TOUCH, "ii", key, m->at_ms));
-    return store_leave(st, err);
+    char *title = question && m->turn == 1 ? ac_store_title(m->text) : NULL;
+    err = st->ops->add(st, client, conversation, m, question, title);
+    free(title);
+    return err;
 }
-
-/* ---- changing ---- */
 
 int ac_store_remove_answer(struct ac_store *st, const char *client, const char *conversation, uint32_t turn)
 {
     int err = check_ids(client, conversation);
 
-    if (err)
-        return err;
-    err = store_enter(st, true);
-    if (!err)
-        err = store_run(st, store_bind(st, STORE_REMOVE_ANSWER, "tti", client, conversation, (int64_t)turn));
-    return store_leave(st, err);
+    return err ? err : st->ops->remove_answer(st, client, conversation, turn);
 }
 
 int ac_store_summarize(struct ac_store *st, const char *client, const char *conversation, const char *summary,
@@ -199,13 +228,7 @@ int ac_store_summarize(struct ac_store *st, const char *client, const char *conv
 
     if (!err)
         err = check_text(summary);
-    if (err)
-        return err;
-    err = store_enter(st, true);
-    if (!err)
-        err = store_run(
-            st, store_bind(st, STORE_SUMMARIZE, "ttti", client, conversation, summary, (int64_t)turns));
-    return store_leave(st, err);
+    return err ? err : st->ops->summarize(st, client, conversation, summary, turns);
 }
 
 int ac_store_rename(struct ac_store *st, const char *client, const char *conversation, const char *title)
@@ -218,83 +241,80 @@ int ac_store_rename(struct ac_store *st, const char *client, const char *convers
     if (err)
         return err;
     char *folded = fold(title, AC_TITLE_MAX_CHARS, &more);
-    if (more || !folded[0]) {
-        free(folded);
-        return AC_EINVAL;
-    }
-    err = store_enter(st, true);
-    if (!err)
-        err = store_run(st, store_bind(st, STORE_RENAME, "ttt", client, conversation, folded));
-    err = store_leave(st, err);
+    err = more || !folded[0] ? AC_EINVAL : st->ops->rename(st, client, conversation, folded);
     free(folded);
     return err;
-}
-
-/* ---- deleting ---- */
-
-/* What was deleted stands in the log of the file (WAL) still: moves the log into the file and empties it. */
-static int leave_emptied(struct ac_store *st, int err)
-{
-    err = store_leave(st, err);
-    if (err)
-        return err;
-    pthread_mutex_lock(&st->lock);
-    sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL); /* else a later one */
-    pthread_mutex_unlock(&st->lock);
-    return 0;
 }
 
 int ac_store_delete(struct ac_store *st, const char *client, const char *conversation)
 {
     int err = check_ids(client, conversation);
 
-    if (err)
-        return err;
-    err = store_enter(st, true);
-    if (!err)
-        err = store_run(st, store_bind(st, STORE_DELETE, "tt", client, conversation));
-    if (!err)
-        err = count_anew(st);
-    return leave_emptied(st, err);
+    return err ? err : st->ops->remove(st, client, conversation);
 }
 
 int ac_store_delete_client(struct ac_store *st, const char *client, size_t *n)
 {
+    size_t gone = 0;
+    int err = ac_client_id_valid(client) ? st->ops->remove_client(st, client, &gone) : AC_EINVAL;
+
     if (n)
-        *n = 0;
-    if (!ac_client_id_valid(client))
-        return AC_EINVAL;
-    int err = store_enter(st, true);
-    if (!err)
-        err = store_run(st, store_bind(st, STORE_DELETE_CLIENT, "t", client));
-    if (!err && n)
-        *n = (size_t)sqlite3_changes(st->db);
-    if (!err)
-        err = count_anew(st);
-    err = leave_emptied(st, err);
-    return err == AC_ENOENT ? 0 : err; /* there was nothing to delete */
-}
-
-/* Deletes by a statement with one number and adds to *n how many went. */
-static int delete_past(struct ac_store *st, enum store_statement which, int64_t limit, size_t *n)
-{
-    int err = store_run(st, store_bind(st, which, "i", limit));
-
-    if (!err)
-        *n += (size_t)sqlite3_changes(st->db);
-    return err == AC_ENOENT ? 0 : err;
+        *n = err ? 0 : gone;
+    return err;
 }
 
 int ac_store_prune(struct ac_store *st, size_t *n)
 {
-    int err = store_enter(st, true);
-
     *n = 0;
-    if (!err && st->keep_days)
-        err = delete_past(st, STORE_PRUNE_AGE, ac_unix_ms() - (int64_t)st->keep_days * DAY_MS, n);
+    return st->ops->prune(st, n);
+}
+
+/* ---- what is read ---- */
+
+int ac_store_load(struct ac_store *st, const char *client, const char *conversation,
+                  struct ac_stored_conversation *out)
+{
+    int err = check_ids(client, conversation);
+
+    memset(out, 0, sizeof *out);
+    return err ? err : st->ops->load(st, client, conversation, out);
+}
+
+int ac_store_list(struct ac_store *st, const char *client, size_t max, struct ac_stored_conversation **list,
+                  size_t *n)
+{
+    *list = NULL;
+    *n = 0;
+    int err = ac_client_id_valid(client) ? st->ops->list(st, client, max, list, n) : AC_EINVAL;
     if (!err)
-        err = delete_past(st, STORE_PRUNE_COUNT, st->keep_conversations, n);
-    if (!err)
-        err = count_anew(st);
-    return store_leave(st, err);
+        return 0;
+    ac_stored_list_free(*list, *n);
+    *list = NULL;
+    *n = 0;
+    return err;
+}
+
+int ac_store_count(struct ac_store *st, size_t *conversations, size_t *messages)
+{
+    *conversations = *messages = 0;
+    return st->ops->count(st, conversations, messages);
+}
+
+void ac_stored_clear(struct ac_stored_conversation *c)
+{
+    for (size_t i = 0; i < c->n_messages; i++) {
+        free(c->messages[i].role);
+        free(c->messages[i].text);
+    }
+    free(c->messages);
+    free(c->title);
+    free(c->summary);
+    memset(c, 0, sizeof *c);
+}
+
+void ac_stored_list_free(struct ac_stored_conversation *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ac_stored_clear(&list[i]);
+    free(list);
 }

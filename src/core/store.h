@@ -2,16 +2,21 @@
  * The store of conversations: what was said outlives its session, so that a person can come back to it.
  *
  * A conversation belongs to a client: an unguessable name that the page makes for its browser. Every call
- * names the client, and a conversation of another client is as one that does not exist. SQLite in WAL mode,
- * one file; each call is one transaction, so that a killed process loses at most the call in progress. What
- * is deleted is overwritten in the file.
+ * names the client, and a conversation of another client is as one that does not exist. Two kinds:
  *
- * Threads: any (calls are serialised). Calls may wait for the disk: never from the loop thread or a session's
- * strand; ac_store_state alone waits for nothing.
+ *   sqlite  One file in WAL mode; each call is one transaction, so that a killed process loses at most the
+ *           call in progress. What is deleted is overwritten in the file.
+ *   redis   A Redis or Valkey server, which several avatar-chat servers may share. While it is not to be had
+ *           messages wait in memory, in order, and are written when it is back: adding gives 0 then (AC_EFULL
+ *           when too much waits), all other calls AC_EIO. What waits is lost when the process is killed.
+ *
+ * Threads: any. Calls may wait for the disk or the network (redis: a second at most): never from the loop
+ * thread or a session's strand; ac_store_state alone waits for nothing.
  *
  * Errors, where nothing else is said: AC_EINVAL (an argument breaks the rules below), AC_EUTF8, AC_EIO (the
- * disk is full, the file cannot be written or is damaged), AC_EBUSY (another program holds the file),
- * AC_ENOMEM. A call that failed has changed nothing. Failures of the file are logged here.
+ * disk is full, the file cannot be written or is damaged; Redis cannot be reached or refuses), AC_EBUSY
+ * (another program holds the file), AC_ENOMEM. A call that failed has changed nothing. Failures of the store
+ * are logged here.
  */
 #ifndef AC_CORE_STORE_H
 #define AC_CORE_STORE_H
@@ -21,7 +26,7 @@
 struct ac_store;
 
 /* ac_history_config.store */
-enum { AC_STORE_SQLITE, AC_STORE_NONE };
+enum { AC_STORE_SQLITE, AC_STORE_REDIS, AC_STORE_NONE };
 enum { AC_CLIENT_ID_MAX = 64, AC_CONVERSATION_ID_MAX = 36, AC_TITLE_MAX_CHARS = 120, AC_STORE_REASON = 256 };
 
 /* One message as it was said; strings are owned by whoever holds the list. */
@@ -46,14 +51,18 @@ struct ac_stored_conversation {
 
 /*
  * Opens the file (and makes it, with its folder, for this user alone), brings its schema up to date, and
- * deletes what is past its age. AC_ECONFIG (the file is none of ours, or of a newer version) or one of the
- * above, with reason (AC_STORE_REASON bytes).
+ * deletes what is past its age. AC_ECONFIG (the file is none of ours, or of a newer version; the URL is
+ * wrong) or one of the above, with reason (AC_STORE_REASON bytes). A Redis that is not there yet is no
+ * failure: the first attempt is waited for (a second), and goes on in the background.
  */
 int ac_store_open(struct ac_store **st, const struct ac_history_config *cfg, char *reason);
 void ac_store_close(struct ac_store *st); /* NULL is fine */
+/* The file's path, the server's host and port. */
+const char *ac_store_where(const struct ac_store *st);
 /*
- * Looks at the file without changing or making anything; checks the whole of it. AC_ENOENT: it is not there
- * yet and can be made; else as ac_store_open. reason says in each case what is wrong, "" when nothing is.
+ * Looks at the file (or server) without changing or making anything; checks the whole of it. AC_ENOENT: it is
+ * not there yet and can be made; else as ac_store_open. reason says in each case what is wrong, "" when
+ * nothing is.
  */
 int ac_store_examine(const struct ac_history_config *cfg, size_t *conversations, size_t *messages,
                      char *reason);
@@ -86,13 +95,14 @@ int ac_store_delete(struct ac_store *st, const char *client, const char *convers
 int ac_store_delete_client(struct ac_store *st, const char *client, size_t *n);
 /* Deletes what is past its age (keep_days), and of each client what is past keep_conversations. */
 int ac_store_prune(struct ac_store *st, size_t *n);
-/* The whole file in numbers. */
+/* The whole store in numbers. */
 int ac_store_count(struct ac_store *st, size_t *conversations, size_t *messages);
 
-/* How it goes, as far as is known without looking at the file. Waits for nothing. */
+/* How it goes, as far as is known without looking. Waits for nothing. */
 struct ac_store_state {
     size_t conversations;
-    int err;                      /* of the last call that touched the file; 0 = it went well */
+    size_t pending;               /* redis: what waits to be written */
+    int err;                      /* of the last call that touched the store; 0 = it went well */
     char reason[AC_STORE_REASON]; /* of err */
 };
 void ac_store_state(struct ac_store *st, struct ac_store_state *state);

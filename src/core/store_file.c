@@ -1,12 +1,12 @@
 /*
- * The file of the store: made for this user alone, checked, brought up to date; what SQLite says as
+ * The file of the SQLite store: made for this user alone, checked, brought up to date; what SQLite says as
  * sentences.
  *
  * The schema's version is in the file (PRAGMA user_version), with an application id that tells the file from
  * another program's. Each step of the table below leads from one version to the next; all that are missing
  * run in one transaction. A step that was released is never changed, a new one is added.
  */
-#include "core/store_private.h"
+#include "core/store_sqlite.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -206,19 +206,19 @@ static int migrate(sqlite3 *db, const char *path, char *reason)
 
 /* ---- opening ---- */
 
-static int open_database(struct ac_store *st, char *reason)
+static int open_database(struct store_sqlite *st, char *reason)
 {
     static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                                    "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
                                    "PRAGMA journal_size_limit = 4194304; PRAGMA trusted_schema = OFF";
     int64_t version;
-    int code = sqlite3_open_v2(st->path, &st->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(st->base.where, &st->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (code)
-        return store_explain(st->db, st->path, code, reason);
+        return store_explain(st->db, st->base.where, code, reason);
     sqlite3_extended_result_codes(st->db, 1);
     sqlite3_busy_timeout(st->db, BUSY_MS);
-    int err = check(st->db, st->path, &version, reason); /* before anything is written into it */
+    int err = check(st->db, st->base.where, &version, reason); /* before anything is written into it */
     if (err)
         return err;
     if (sqlite3_db_readonly(st->db, "main"))
@@ -226,8 +226,8 @@ static int open_database(struct ac_store *st, char *reason)
     else
         code = sqlite3_exec(st->db, settings, NULL, NULL, NULL);
     if (code)
-        return store_explain(code == SQLITE_READONLY ? NULL : st->db, st->path, code, reason);
-    err = migrate(st->db, st->path, reason);
+        return store_explain(code == SQLITE_READONLY ? NULL : st->db, st->base.where, code, reason);
+    err = migrate(st->db, st->base.where, reason);
     if (!err && store_prepare(st)) {
         err = AC_ECONFIG;
         memcpy(reason, st->reason, sizeof st->reason);
@@ -235,44 +235,40 @@ static int open_database(struct ac_store *st, char *reason)
     return err;
 }
 
-int ac_store_open(struct ac_store **out, const struct ac_history_config *cfg, char *reason)
+int store_sqlite_open(struct ac_store **out, const struct ac_history_config *cfg, char *reason)
 {
-    struct ac_store *st;
+    struct store_sqlite *st;
     size_t n;
 
-    reason[0] = '\0';
     if (!cfg->path || !cfg->path[0]) {
         snprintf(reason, AC_STORE_REASON, "history.path is empty: name a file, or set history.store to none");
         return AC_ECONFIG;
     }
     st = ac_zalloc(sizeof *st);
-    st->path = plain_path(cfg->path);
-    st->keep_days = cfg->keep_days;
-    st->keep_conversations = cfg->keep_conversations;
+    store_init(&st->base, &store_sqlite_ops, cfg);
+    st->base.where = plain_path(cfg->path);
     pthread_mutex_init(&st->lock, NULL);
-    pthread_mutex_init(&st->state_lock, NULL);
-    int err = make_file(st->path, reason);
+    int err = make_file(st->base.where, reason);
     if (!err)
         err = open_database(st, reason);
-    if (!err && (err = ac_store_prune(st, &n)))
+    if (!err && (err = store_sqlite_prune(&st->base, &n)))
         memcpy(reason, st->reason, sizeof st->reason);
     if (err) {
-        ac_store_close(st);
+        store_sqlite_close(&st->base);
         return err;
     }
-    *out = st;
+    *out = &st->base;
     return 0;
 }
 
-void ac_store_close(struct ac_store *st)
+void store_sqlite_close(struct ac_store *base)
 {
-    if (!st)
-        return;
+    struct store_sqlite *st = store_as_sqlite(base);
+
     store_finalize(st);
     sqlite3_close(st->db);
     pthread_mutex_destroy(&st->lock);
-    pthread_mutex_destroy(&st->state_lock);
-    free(st->path);
+    store_end(base);
     free(st);
 }
 
@@ -324,8 +320,8 @@ static int check_all(sqlite3 *db, const char *path, char *reason)
     return err;
 }
 
-int ac_store_examine(const struct ac_history_config *cfg, size_t *conversations, size_t *messages,
-                     char *reason)
+int store_sqlite_examine(const struct ac_history_config *cfg, size_t *conversations, size_t *messages,
+                         char *reason)
 {
     int64_t version = 0, n[2] = {0};
     struct stat info;
@@ -333,7 +329,6 @@ int ac_store_examine(const struct ac_history_config *cfg, size_t *conversations,
     char *path = plain_path(cfg->path ? cfg->path : "");
     int err = 0;
 
-    reason[0] = '\0';
     if (stat(path, &info))
         err = errno == ENOENT ? could_be_made(path, reason) : system_error("cannot look at", path, reason);
     else if (!may_write(path))

@@ -1,6 +1,6 @@
 /*
- * Inside of the store, shared by store_file.c (the file: opening, schema, errors), store_sql.c (statements
- * and transactions), store.c (what is written) and store_read.c (what is read).
+ * Inside of the store: what its kinds (store_sqlite.h, store_redis.h) give to store.c, and what it does for
+ * them. A kind's record begins with struct ac_store.
  */
 #ifndef AC_CORE_STORE_PRIVATE_H
 #define AC_CORE_STORE_PRIVATE_H
@@ -8,73 +8,49 @@
 #include "core/store.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 
-enum store_statement {
-    STORE_BEGIN_READ,
-    STORE_BEGIN_WRITE,
-    STORE_COMMIT,
-    STORE_ROLLBACK,
-    STORE_FIND,
-    STORE_CREATE,
-    STORE_MAKE_ROOM,
-    STORE_PUT_QUESTION,
-    STORE_PUT_ANSWER,
-    STORE_TOUCH,
-    STORE_REMOVE_ANSWER,
-    STORE_SUMMARIZE,
-    STORE_RENAME,
-    STORE_DELETE,
-    STORE_DELETE_CLIENT,
-    STORE_PRUNE_AGE,
-    STORE_PRUNE_COUNT,
-    STORE_LOAD,
-    STORE_MESSAGES,
-    STORE_LIST,
-    STORE_COUNT,
-    STORE_N_STATEMENTS
+/* The calls of store.h with arguments that were checked: ids are valid, texts are UTF-8 and not empty. */
+struct store_ops {
+    void (*close)(struct ac_store *st);
+    /* title: for a conversation that this message makes; question: else it is an answer */
+    int (*add)(struct ac_store *st, const char *client, const char *conversation,
+               const struct ac_stored_message *m, bool question, const char *title);
+    int (*remove_answer)(struct ac_store *st, const char *client, const char *conversation, uint32_t turn);
+    int (*summarize)(struct ac_store *st, const char *client, const char *conversation, const char *summary,
+                     uint32_t turns);
+    int (*load)(struct ac_store *st, const char *client, const char *conversation,
+                struct ac_stored_conversation *out);
+    int (*list)(struct ac_store *st, const char *client, size_t max, struct ac_stored_conversation **list,
+                size_t *n);
+    int (*rename)(struct ac_store *st, const char *client, const char *conversation, const char *title);
+    int (*remove)(struct ac_store *st, const char *client, const char *conversation);
+    int (*remove_client)(struct ac_store *st, const char *client, size_t *n);
+    int (*prune)(struct ac_store *st, size_t *n);
+    int (*count)(struct ac_store *st, size_t *conversations, size_t *messages);
 };
 
 struct ac_store {
-    char *path;
+    const struct store_ops *ops;
+    char *where; /* for log and messages: a path, a host; no secrets */
     int keep_days, keep_conversations;
-    pthread_mutex_t lock; /* held over each call */
-    sqlite3 *db;
-    sqlite3_stmt *statements[STORE_N_STATEMENTS];
-    char reason[AC_STORE_REASON]; /* lock: why the call in progress fails, "" = not the file's fault */
-    pthread_mutex_t state_lock;   /* held for moments */
+    pthread_mutex_t state_lock; /* held for moments */
     struct ac_store_state state;
     int64_t told_us; /* state_lock: when a failure was last logged */
 };
 
-/* ---- store_file.c ---- */
+void store_init(struct ac_store *st, const struct store_ops *ops, const struct ac_history_config *cfg);
+void store_end(struct ac_store *st);
+/* Notes how a call went (reason: of err, "" = none), and logs it when that is news. */
+void store_note(struct ac_store *st, int err, const char *reason);
+void store_note_size(struct ac_store *st, size_t conversations, size_t pending);
 
-/* AC_E… of a result of SQLite; 0 for OK, ROW, DONE. */
-int store_error(int code);
-/* What SQLite said last, as a sentence about the file; gives store_error(code). */
-int store_explain(sqlite3 *db, const char *path, int code, char *reason);
+/* ---- the kinds; errors and reason as in store.h, *reason is "" before ---- */
 
-/* ---- store_sql.c ---- */
-
-/* Compiles all statements; the schema is up to date. */
-int store_prepare(struct ac_store *st);
-void store_finalize(struct ac_store *st);
-/*
- * A call is one transaction: store_enter locks and begins, and is followed by store_leave in any case, which
- * commits, or rolls back where err is set, notes how it went, unlocks, and gives the call's result.
- */
-int store_enter(struct ac_store *st, bool write);
-int store_leave(struct ac_store *st, int err);
-/*
- * Binds the parameters, one for each letter of kinds: 't' const char * (NULL is fine, it must last until the
- * statement is reset), 'i' int64_t.
- */
-sqlite3_stmt *store_bind(struct ac_store *st, enum store_statement which, const char *kinds, ...);
-/* Runs what was bound to its end. AC_ENOENT where it changed no row. */
-int store_run(struct ac_store *st, sqlite3_stmt *s);
-/* Next row: 1; the end or an error: 0 or negative, and it is reset. */
-int store_step(struct ac_store *st, sqlite3_stmt *s);
-/* Counts the conversations anew for the state. */
-int store_recount(struct ac_store *st, size_t *conversations, size_t *messages);
+int store_sqlite_open(struct ac_store **st, const struct ac_history_config *cfg, char *reason);
+int store_sqlite_examine(const struct ac_history_config *cfg, size_t *conversations, size_t *messages,
+                         char *reason);
+int store_redis_open(struct ac_store **st, const struct ac_history_config *cfg, char *reason);
+int store_redis_examine(const struct ac_history_config *cfg, size_t *conversations, size_t *messages,
+                        char *reason);
 
 #endif

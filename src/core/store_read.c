@@ -1,5 +1,5 @@
-/* Conversations read, and the memory of what was read. See store.h. */
-#include "core/store_private.h"
+/* Conversations read from the file. See store_sqlite.h. */
+#include "core/store_sqlite.h"
 
 #include "base/mem.h"
 
@@ -14,7 +14,7 @@ static char *column_text(sqlite3_stmt *s, int column)
 
 /* ---- one ---- */
 
-static int read_messages(struct ac_store *st, int64_t key, struct ac_stored_conversation *c)
+static int read_messages(struct store_sqlite *st, int64_t key, struct ac_stored_conversation *c)
 {
     sqlite3_stmt *s = store_bind(st, STORE_MESSAGES, "i", key);
     size_t cap = 0;
@@ -36,7 +36,7 @@ static int read_messages(struct ac_store *st, int64_t key, struct ac_stored_conv
     return row;
 }
 
-static int read_conversation(struct ac_store *st, const char *client, const char *conversation,
+static int read_conversation(struct store_sqlite *st, const char *client, const char *conversation,
                              struct ac_stored_conversation *c)
 {
     sqlite3_stmt *s = store_bind(st, STORE_LOAD, "tt", client, conversation);
@@ -56,33 +56,19 @@ static int read_conversation(struct ac_store *st, const char *client, const char
     return read_messages(st, key, c);
 }
 
-int ac_store_load(struct ac_store *st, const char *client, const char *conversation,
-                  struct ac_stored_conversation *out)
+int store_sqlite_load(struct ac_store *base, const char *client, const char *conversation,
+                      struct ac_stored_conversation *out)
 {
-    memset(out, 0, sizeof *out);
-    if (!ac_client_id_valid(client) || !ac_conversation_id_valid(conversation))
-        return AC_EINVAL;
+    struct store_sqlite *st = store_as_sqlite(base);
     int err = store_enter(st, false);
     if (!err)
         err = read_conversation(st, client, conversation, out);
     return store_leave(st, err);
 }
 
-void ac_stored_clear(struct ac_stored_conversation *c)
-{
-    for (size_t i = 0; i < c->n_messages; i++) {
-        free(c->messages[i].role);
-        free(c->messages[i].text);
-    }
-    free(c->messages);
-    free(c->title);
-    free(c->summary);
-    memset(c, 0, sizeof *c);
-}
-
 /* ---- many ---- */
 
-static int read_list(struct ac_store *st, const char *client, size_t max,
+static int read_list(struct store_sqlite *st, const char *client, size_t max,
                      struct ac_stored_conversation **list, size_t *n)
 {
     sqlite3_stmt *s = store_bind(st, STORE_LIST, "ti", client, (int64_t)max);
@@ -106,47 +92,25 @@ static int read_list(struct ac_store *st, const char *client, size_t max,
     return row;
 }
 
-int ac_store_list(struct ac_store *st, const char *client, size_t max, struct ac_stored_conversation **list,
-                  size_t *n)
+int store_sqlite_list(struct ac_store *base, const char *client, size_t max,
+                      struct ac_stored_conversation **list, size_t *n)
 {
-    *list = NULL;
-    *n = 0;
-    if (!ac_client_id_valid(client))
-        return AC_EINVAL;
+    struct store_sqlite *st = store_as_sqlite(base);
     int err = store_enter(st, false);
+
     if (!err)
         err = read_list(st, client, max, list, n);
-    err = store_leave(st, err);
-    if (!err)
-        return 0;
-    ac_stored_list_free(*list, *n);
-    *list = NULL;
-    *n = 0;
-    return err;
-}
-
-void ac_stored_list_free(struct ac_stored_conversation *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        ac_stored_clear(&list[i]);
-    free(list);
+    return store_leave(st, err);
 }
 
 /* ---- numbers ---- */
 
-int ac_store_count(struct ac_store *st, size_t *conversations, size_t *messages)
+int store_sqlite_count(struct ac_store *base, size_t *conversations, size_t *messages)
 {
+    struct store_sqlite *st = store_as_sqlite(base);
     int err = store_enter(st, false);
 
-    *conversations = *messages = 0;
     if (!err)
         err = store_recount(st, conversations, messages);
     return store_leave(st, err);
-}
-
-void ac_store_state(struct ac_store *st, struct ac_store_state *state)
-{
-    pthread_mutex_lock(&st->state_lock);
-    *state = st->state;
-    pthread_mutex_unlock(&st->state_lock);
 }

@@ -1,14 +1,9 @@
-/* The store's statements, and each call as one transaction; see store_private.h. */
-#include "core/store_private.h"
-
-#include "base/clock.h"
-#include "base/log.h"
+/* The store's statements, and each call as one transaction; see store_sqlite.h. */
+#include "core/store_sqlite.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { TELL_AGAIN_US = 60000000 };
 
 #define INSERT_MESSAGE "INSERT INTO message (conversation, turn, role, text, at_ms, interrupted) "
 #define REPLACE_MESSAGE                                                                                      \
@@ -51,24 +46,24 @@ static const char *const texts[STORE_N_STATEMENTS] = {
     [STORE_COUNT] = "SELECT (SELECT COUNT(*) FROM conversation), (SELECT COUNT(*) FROM message)",
 };
 
-int store_prepare(struct ac_store *st)
+int store_prepare(struct store_sqlite *st)
 {
     for (int i = 0; i < STORE_N_STATEMENTS; i++) {
         int code =
             sqlite3_prepare_v3(st->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &st->statements[i], NULL);
         if (code)
-            return store_explain(st->db, st->path, code, st->reason);
+            return store_explain(st->db, st->base.where, code, st->reason);
     }
     return 0;
 }
 
-void store_finalize(struct ac_store *st)
+void store_finalize(struct store_sqlite *st)
 {
     for (int i = 0; i < STORE_N_STATEMENTS; i++)
         sqlite3_finalize(st->statements[i]);
 }
 
-sqlite3_stmt *store_bind(struct ac_store *st, enum store_statement which, const char *kinds, ...)
+sqlite3_stmt *store_bind(struct store_sqlite *st, enum store_statement which, const char *kinds, ...)
 {
     sqlite3_stmt *s = st->statements[which];
     va_list ap;
@@ -84,53 +79,34 @@ sqlite3_stmt *store_bind(struct ac_store *st, enum store_statement which, const 
     return s;
 }
 
-int store_step(struct ac_store *st, sqlite3_stmt *s)
+int store_step(struct store_sqlite *st, sqlite3_stmt *s)
 {
     int code = sqlite3_step(s), err = 0;
 
     if (code == SQLITE_ROW)
         return 1;
     if (code != SQLITE_DONE)
-        err = store_explain(st->db, st->path, code, st->reason);
+        err = store_explain(st->db, st->base.where, code, st->reason);
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
     return err;
 }
 
-int store_run(struct ac_store *st, sqlite3_stmt *s)
+int store_run(struct store_sqlite *st, sqlite3_stmt *s)
 {
     int err = store_step(st, s);
 
     return err || sqlite3_changes(st->db) ? err : AC_ENOENT;
 }
 
-int store_enter(struct ac_store *st, bool write)
+int store_enter(struct store_sqlite *st, bool write)
 {
     pthread_mutex_lock(&st->lock);
     st->reason[0] = '\0';
     return store_step(st, st->statements[write ? STORE_BEGIN_WRITE : STORE_BEGIN_READ]);
 }
 
-/* Notes how the call went, and logs it when that is news. */
-static void note(struct ac_store *st, int err)
-{
-    int64_t now = ac_now_us();
-
-    pthread_mutex_lock(&st->state_lock);
-    struct ac_store_state *s = &st->state;
-    bool news = s->err != err || (err && now - st->told_us > TELL_AGAIN_US);
-    s->err = err;
-    memcpy(s->reason, st->reason, sizeof s->reason);
-    if (news)
-        st->told_us = now;
-    pthread_mutex_unlock(&st->state_lock);
-    if (news && err)
-        ac_log_warn("store", "failed", AC_S("error", ac_err_name(err)), AC_S("reason", st->reason));
-    else if (news)
-        ac_log_info("store", "recovered", AC_S("path", st->path));
-}
-
-int store_leave(struct ac_store *st, int err)
+int store_leave(struct store_sqlite *st, int err)
 {
     if (!err)
         err = store_step(st, st->statements[STORE_COMMIT]);
@@ -140,12 +116,12 @@ int store_leave(struct ac_store *st, int err)
         store_step(st, st->statements[STORE_ROLLBACK]);
         memcpy(st->reason, reason, sizeof reason);
     }
-    note(st, st->reason[0] ? err : 0);
+    store_note(&st->base, st->reason[0] ? err : 0, st->reason);
     pthread_mutex_unlock(&st->lock);
     return err;
 }
 
-int store_recount(struct ac_store *st, size_t *conversations, size_t *messages)
+int store_recount(struct store_sqlite *st, size_t *conversations, size_t *messages)
 {
     sqlite3_stmt *s = st->statements[STORE_COUNT];
     int row = store_step(st, s);
@@ -155,8 +131,6 @@ int store_recount(struct ac_store *st, size_t *conversations, size_t *messages)
     *conversations = (size_t)sqlite3_column_int64(s, 0);
     *messages = (size_t)sqlite3_column_int64(s, 1);
     sqlite3_reset(s);
-    pthread_mutex_lock(&st->state_lock);
-    st->state.conversations = *conversations;
-    pthread_mutex_unlock(&st->state_lock);
+    store_note_size(&st->base, *conversations, 0);
     return 0;
 }

@@ -21,7 +21,7 @@ struct config {
 };
 
 static const struct ac_option options[] = {
-    AC_OPTION_FLOAT(struct config, strength, "strength", "1.0", 0.3, 1.5, 0,
+    AC_OPTION_FLOAT(struct config, strength, "strength", "1.0", 0.3, 1.5, AC_OPT_RUNTIME,
                     "How far the mouth moves: 1 is natural, more is easier to read from a distance."),
     AC_OPTIONS_END,
 };

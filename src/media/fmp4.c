@@ -40,6 +40,7 @@ struct ac_fmp4 {
     struct ac_str init_segment;
     char codecs[48];
     int64_t next_picture, next_sample;
+    int shown;            /* frames that the picture at hand stands for */
     int pictures_waiting; /* since the last fragment */
     bool header_written, finished;
 };
@@ -231,7 +232,7 @@ static int encode(struct ac_fmp4 *m, AVCodecContext *c, AVStream *stream, const 
         }
         m->pkt->stream_index = stream->index;
         if (c == m->video)
-            m->pkt->duration = 1; /* else the last picture has none */
+            m->pkt->duration = m->shown; /* else the last picture has none */
         av_packet_rescale_ts(m->pkt, c->time_base, stream->time_base);
         ret = av_write_frame(m->mux, m->pkt);
         av_packet_unref(m->pkt);
@@ -241,20 +242,26 @@ static int encode(struct ac_fmp4 *m, AVCodecContext *c, AVStream *stream, const 
 
 int ac_fmp4_video(struct ac_fmp4 *m, const struct ac_picture *pic, bool key)
 {
+    return ac_fmp4_video_long(m, pic, key, 1);
+}
+
+int ac_fmp4_video_long(struct ac_fmp4 *m, const struct ac_picture *pic, bool key, int frames)
+{
     int err;
 
-    if (m->finished || pic->width != m->cfg.width || pic->height != m->cfg.height)
+    if (frames < 1 || m->finished || pic->width != m->cfg.width || pic->height != m->cfg.height)
         return AC_EINVAL;
     err = ac_av_borrow_picture(m->picture, pic);
     if (err)
         return err;
+    m->shown = frames;
     m->picture->pts = m->next_picture;
     m->picture->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
     err = encode(m, m->video, m->video_stream, m->picture);
     av_frame_unref(m->picture);
     if (err)
         return err;
-    m->next_picture++;
+    m->next_picture += frames;
     m->pictures_waiting++;
     return AC_OK;
 }

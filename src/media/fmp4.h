@@ -33,6 +33,8 @@ int ac_fmp4_open(struct ac_fmp4 **m, const struct ac_fmp4_config *cfg);
 void ac_fmp4_close(struct ac_fmp4 *m); /* NULL is fine */
 /* Encodes one picture (borrowed); key: make it an IDR frame. */
 int ac_fmp4_video(struct ac_fmp4 *m, const struct ac_picture *pic, bool key);
+/* The same for a picture that is shown for `frames` frames: the next one comes so much later. */
+int ac_fmp4_video_long(struct ac_fmp4 *m, const struct ac_picture *pic, bool key, int frames);
 /* Encodes n samples of mono PCM at AC_FMP4_AUDIO_RATE. */
 int ac_fmp4_audio(struct ac_fmp4 *m, const int16_t *pcm, size_t n);
 /* Ends a fragment; its bytes are appended to out (nothing when no picture came since the last). */

@@ -1,6 +1,6 @@
 /*
- * REST (docs/protocol.md) but for conversations, which are in api_conversations.c. What may take time or wait
- * for a model (lists, pictures) is a job (api_jobs.c).
+ * REST (docs/protocol.md): the state of the server, what it offers, pictures. What may take time or wait for
+ * a model is a job (api_jobs.c).
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -110,26 +110,26 @@ static void make_idle(struct job *job)
     finish_picture(job, "video/mp4", data, len);
 }
 
-/* ---- routes ---- */
+/* ---- handlers ---- */
 
 /* How conversations are kept. */
 static json_t *history_status(struct ac_server *s)
 {
     struct ac_store *store = ac_hub_store(s->hub);
-    bool none = ac_config_history(ac_hub_config(s->hub))->store == AC_STORE_NONE;
+    static const char *const names[] = {"sqlite", "redis", "none"};
+    int kind = ac_config_history(ac_hub_config(s->hub))->store;
     struct ac_store_state state = {0};
     if (store)
         ac_store_state(store, &state);
     const char *reason = store ? state.reason : ac_hub_store_reason(s->hub);
-    return json_pack("{s:s, s:b, s:s, s:I}", "store", none ? "none" : "sqlite", "ok",
-                     none || (store && !state.err), "reason", reason, "conversations",
-                     (json_int_t)state.conversations);
+    return json_pack("{s:s, s:b, s:s, s:I, s:I}", "store", names[kind], "ok",
+                     kind == AC_STORE_NONE || (store && !state.err), "reason", reason, "conversations",
+                     (json_int_t)state.conversations, "pending", (json_int_t)state.pending);
 }
 
-static int get_status(struct ac_server *s, struct lws *wsi, struct pss *pss)
+/* The engines of each stage, in the order in which they are tried. */
+static json_t *engines_json(const struct ac_config *cfg)
 {
-    const struct ac_config *cfg = ac_hub_config(s->hub);
-    struct ac_session_stats st = ac_hub_stats(s->hub);
     json_t *engines = json_object();
     for (int stage = AC_STAGE_INVALID + 1; stage < AC_STAGE_COUNT; stage++) {
         const struct ac_handler_info *const *use;
@@ -142,26 +142,66 @@ static int get_status(struct ac_server *s, struct lws *wsi, struct pss *pss)
         else
             json_decref(names);
     }
-    json_t *j =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "status", "ok", "version", AC_VERSION,
-                  "uptime_s", (json_int_t)((ac_now_us() - s->start_us) / 1000000), "sessions",
-                  (json_int_t)st.sessions, "talking", (json_int_t)st.talking, "turns", (json_int_t)st.turns,
-                  "rss_bytes", (json_int_t)ac_rss_bytes(), "engines", engines, "history", history_status(s));
-    char *text = json_dumps(j, JSON_COMPACT);
-    json_decref(j);
-    if (!text)
-        return http_send_problem(wsi, pss, 500, NULL, "memory is short");
-    return http_send_text(wsi, pss, "application/json", text);
+    return engines;
+}
+
+json_t *api_memory_json(const struct ac_hub_status *st)
+{
+    return json_pack("{s:I, s:I, s:I, s:s}", "rss_bytes", (json_int_t)st->rss_bytes, "soft_bytes",
+                     (json_int_t)st->soft_bytes, "hard_bytes", (json_int_t)st->hard_bytes, "state",
+                     ac_memory_state_name(st->memory));
+}
+
+static void read_status(struct job *job)
+{
+    struct ac_server *s = job->server;
+    struct ac_hub_status st = ac_hub_status(s->hub);
+    api_job_json(job,
+                 json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:{s:i, s:i}, s:o, s:b}", "status",
+                           st.draining ? "draining" : "ok", "version", AC_VERSION, "uptime_s",
+                           (json_int_t)((ac_now_us() - s->start_us) / 1000000), "sessions",
+                           (json_int_t)st.sessions, "talking", (json_int_t)st.talking, "turns",
+                           (json_int_t)ac_hub_stats(s->hub).turns, "rss_bytes", (json_int_t)ac_rss_bytes(),
+                           "engines", engines_json(ac_hub_config(s->hub)), "history", history_status(s),
+                           "limits", "max_sessions", st.max_sessions, "max_talking", st.max_talking, "memory",
+                           api_memory_json(&st), "draining", st.draining),
+                 JSON_COMPACT);
+}
+
+int api_get_status(struct ac_server *s, struct lws *wsi, struct pss *pss)
+{
+    return api_post_job(s, wsi, pss, s->admin, api_new_job(pss, read_status));
+}
+
+void api_query(struct lws *wsi, const char *name, char *buf, int size)
+{
+    const char *value = lws_get_urlarg_by_name(wsi, name, buf, size);
+    if (!value)
+        buf[0] = '\0';
+    else if (value != buf)
+        memmove(buf, value, strlen(value) + 1);
 }
 
 static int get_list(struct ac_server *s, struct lws *wsi, struct pss *pss, void (*work)(struct job *))
 {
-    struct job *job = ac_zalloc(sizeof *job);
-    job->work = work;
-    const char *lang = lws_get_urlarg_by_name(wsi, "lang=", job->lang, sizeof job->lang);
-    if (lang && lang != job->lang)
-        memmove(job->lang, lang, strlen(lang) + 1);
+    struct job *job = api_new_job(pss, work);
+    api_query(wsi, "lang=", job->lang, sizeof job->lang);
     return api_post_job(s, wsi, pss, s->lists, job);
+}
+
+int api_get_avatars(struct ac_server *s, struct lws *wsi, struct pss *pss)
+{
+    return get_list(s, wsi, pss, list_avatars);
+}
+
+int api_get_voices(struct ac_server *s, struct lws *wsi, struct pss *pss)
+{
+    return get_list(s, wsi, pss, list_voices);
+}
+
+int api_get_topics(struct ac_server *s, struct lws *wsi, struct pss *pss)
+{
+    return get_list(s, wsi, pss, list_topics);
 }
 
 /* Pictures are kept for every size asked for, so only a few sizes are to be had. */
@@ -177,13 +217,11 @@ static bool size_offered(struct ac_server *s, int size)
 static int get_picture(struct ac_server *s, struct lws *wsi, struct pss *pss, void (*work)(struct job *),
                        int default_size)
 {
-    char buf[32];
-    const char *id = pss->req->path + strlen("/api/avatars/");
-    const char *size = lws_get_urlarg_by_name(wsi, "size=", buf, sizeof buf);
-    struct job *job = ac_zalloc(sizeof *job);
-    job->work = work;
-    job->size = size && *size ? atoi(size) : default_size;
-    lws_strnncpy(job->avatar, id, strcspn(id, "/"), sizeof job->avatar);
+    char size[32];
+    struct job *job = api_new_job(pss, work);
+    api_query(wsi, "size=", size, sizeof size);
+    job->size = *size ? atoi(size) : default_size;
+    lws_strncpy(job->avatar, pss->req->id, sizeof job->avatar);
     if (!size_offered(s, job->size)) {
         api_free_job(job);
         return http_send_problem(wsi, pss, 400, NULL, "size is one of 256, 360, 512, 720, 1080");
@@ -191,58 +229,12 @@ static int get_picture(struct ac_server *s, struct lws *wsi, struct pss *pss, vo
     return api_post_job(s, wsi, pss, s->pictures, job);
 }
 
-enum route { NONE, STATUS, AVATARS, VOICES, TOPICS, POSTER, IDLE };
-
-static enum route find_route(const char *path)
+int api_get_poster(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
-    static const char avatars[] = "/api/avatars/";
-    if (!strcmp(path, "/api/status"))
-        return STATUS;
-    if (!strcmp(path, "/api/avatars"))
-        return AVATARS;
-    if (!strcmp(path, "/api/voices"))
-        return VOICES;
-    if (!strcmp(path, "/api/topics"))
-        return TOPICS;
-    if (strncmp(path, avatars, strlen(avatars)) != 0)
-        return NONE;
-    char id[65];
-    const char *p = path + strlen(avatars);
-    size_t n = strcspn(p, "/");
-    if (n >= sizeof id)
-        return NONE;
-    memcpy(id, p, n);
-    id[n] = '\0';
-    if (!ac_session_id_valid(id)) /* ids of avatars have the same letters */
-        return NONE;
-    return !strcmp(p + n, "/poster.jpg") ? POSTER : !strcmp(p + n, "/idle.mp4") ? IDLE : NONE;
+    return get_picture(s, wsi, pss, make_poster, 512);
 }
 
-const char *api_methods(const char *path)
+int api_get_idle(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
-    const char *methods = api_conversation_methods(path);
-    return methods ? methods : find_route(path) != NONE ? "GET, HEAD" : NULL;
-}
-
-int api_request(struct ac_server *s, struct lws *wsi, struct pss *pss)
-{
-    if (api_conversation_methods(pss->req->path))
-        return api_conversation_request(s, wsi, pss);
-    switch (find_route(pss->req->path)) {
-    case STATUS:
-        return get_status(s, wsi, pss);
-    case AVATARS:
-        return get_list(s, wsi, pss, list_avatars);
-    case VOICES:
-        return get_list(s, wsi, pss, list_voices);
-    case TOPICS:
-        return get_list(s, wsi, pss, list_topics);
-    case POSTER:
-        return get_picture(s, wsi, pss, make_poster, 512);
-    case IDLE:
-        return get_picture(s, wsi, pss, make_idle, ac_config_video(ac_hub_config(s->hub))->width);
-    case NONE:
-        break;
-    }
-    return -1;
+    return get_picture(s, wsi, pss, make_idle, ac_config_video(ac_hub_config(s->hub))->width);
 }

@@ -12,8 +12,6 @@
 
 enum { MAX_NAME_CHARS = 80 };
 
-static const char base_path[] = "/api/conversations";
-
 /* ---- what jobs do ---- */
 
 static struct ac_store *store_of(struct job *job)
@@ -205,36 +203,6 @@ static void export_one(struct job *job)
 
 /* ---- requests ---- */
 
-/* What lies behind the base path: "" or an id, and whether its export is meant. */
-static bool parse_path(const char *path, char id[AC_CONVERSATION_ID_MAX + 1], bool *export)
-{
-    *export = false;
-    id[0] = '\0';
-    if (strncmp(path, base_path, sizeof base_path - 1) != 0)
-        return false;
-    path += sizeof base_path - 1;
-    if (!*path)
-        return true;
-    if (*path++ != '/')
-        return false;
-    size_t n = strcspn(path, "/");
-    if (n > AC_CONVERSATION_ID_MAX)
-        return false;
-    memcpy(id, path, n);
-    id[n] = '\0';
-    *export = !strcmp(path + n, "/export");
-    return ac_conversation_id_valid(id) && (*export || !path[n]);
-}
-
-const char *api_conversation_methods(const char *path)
-{
-    char id[AC_CONVERSATION_ID_MAX + 1];
-    bool export;
-    if (!parse_path(path, id, &export))
-        return NULL;
-    return export ? "GET, HEAD" : id[0] ? "GET, HEAD, PATCH, DELETE" : "GET, HEAD, DELETE";
-}
-
 static int refuse_unkept(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
     const char *reason = ac_hub_store_reason(s->hub);
@@ -253,74 +221,73 @@ static bool read_format(struct lws *wsi, struct job *job)
     return job->markdown || !strcmp(format, "json");
 }
 
-/* A change whose body comes: the job waits for it. */
-static int await_body(struct lws *wsi, struct pss *pss, struct job *job)
+int api_rename_body(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
-    char length[24] = "";
-    int got = lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-    long long n = got > 0 ? atoll(length) : 0;
-    int status = 0;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
-        status = http_send_problem(wsi, pss, 411, NULL, "the body needs a Content-Length");
-    else if (got < 0 || n > MAX_BODY_BYTES)
-        status = http_send_problem(wsi, pss, 413, NULL, "the body is longer than %d bytes", MAX_BODY_BYTES);
-    else if (n <= 0)
-        status = http_send_problem(wsi, pss, 400, NULL, "the body must be a JSON object with a `title`");
-    else {
-        pss->req->draft = job;
-        return 0;
-    }
-    api_free_job(job);
-    return status;
-}
-
-int api_conversation_body(struct ac_server *s, struct lws *wsi, struct pss *pss)
-{
-    struct request *r = pss->req;
-    struct job *job = r->draft;
-    json_error_t e;
-    r->draft = NULL;
-    json_t *j = json_loadb(r->given.p ? r->given.p : "", r->given.len, 0, &e);
+    int result = 0;
+    json_t *j = api_body_object(wsi, pss, &result);
+    if (!j)
+        return result;
     const char *title = json_string_value(json_object_get(j, "title"));
     if (!title) {
-        int status = j ? http_send_problem(wsi, pss, 400, NULL, "the body must be an object with a `title`")
-                       : http_send_problem(wsi, pss, 400, NULL, "the body is not JSON: %s", e.text);
         json_decref(j);
-        api_free_job(job);
-        return status;
+        return http_send_problem(wsi, pss, 400, NULL, "the body must be an object with a `title`");
     }
+    struct job *job = pss->req->draft;
+    pss->req->draft = NULL;
     job->title = ac_strdup(title);
     json_decref(j);
     return api_post_job(s, wsi, pss, s->conversations, job);
 }
 
-int api_conversation_request(struct ac_server *s, struct lws *wsi, struct pss *pss)
+/* A job for the client that the request names; NULL: it was answered with *result. */
+static struct job *new_job(struct ac_server *s, struct lws *wsi, struct pss *pss, void (*work)(struct job *),
+                           int *result)
 {
     static const char header[] = "x-client-id:";
-    struct request *r = pss->req;
-    bool export;
-    if (!ac_hub_store(s->hub))
-        return refuse_unkept(s, wsi, pss);
-    struct job *job = ac_zalloc(sizeof *job);
+    if (!ac_hub_store(s->hub)) {
+        *result = refuse_unkept(s, wsi, pss);
+        return NULL;
+    }
+    struct job *job = api_new_job(pss, work);
+    lws_strncpy(job->conversation, pss->req->id, sizeof job->conversation);
     int n = lws_hdr_custom_copy(wsi, job->client, sizeof job->client, header, sizeof header - 1);
-    if (n < 0 || !ac_client_id_valid(job->client)) {
-        api_free_job(job);
-        return http_send_problem(wsi, pss, 400, NULL,
-                                 "the header X-Client-Id must name the client: 16 to 64 of A-Z a-z 0-9 _ -");
-    }
-    parse_path(r->path, job->conversation, &export);
-    bool one = job->conversation[0] != '\0';
-    if (export && !read_format(wsi, job)) {
-        api_free_job(job);
-        return http_send_problem(wsi, pss, 400, NULL, "format is markdown or json");
-    }
-    if (r->method == LWSHUMETH_PATCH) {
-        job->work = rename_one;
-        return await_body(wsi, pss, job);
-    }
-    if (r->method == LWSHUMETH_DELETE)
-        job->work = one ? delete_one : delete_all;
-    else
-        job->work = export ? export_one : one ? read_one : list_all;
+    if (n >= 0 && ac_client_id_valid(job->client))
+        return job;
+    api_free_job(job);
+    *result = http_send_problem(wsi, pss, 400, NULL,
+                                "the header X-Client-Id must name the client: 16 to 64 of A-Z a-z 0-9 _ -");
+    return NULL;
+}
+
+int api_conversations(struct ac_server *s, struct lws *wsi, struct pss *pss)
+{
+    struct request *r = pss->req;
+    bool one = r->id[0] != '\0', delete = r->method == LWSHUMETH_DELETE;
+    int result = 0;
+    if (one && !ac_conversation_id_valid(r->id))
+        return http_send_problem(wsi, pss, 404, NULL, "there is no such conversation");
+    void (*work)(struct job *) = r->method == LWSHUMETH_PATCH ? rename_one
+                                 : delete                     ? one ? delete_one : delete_all
+                                 : one                        ? read_one
+                                                              : list_all;
+    struct job *job = new_job(s, wsi, pss, work, &result);
+    if (!job)
+        return result;
+    if (r->method == LWSHUMETH_PATCH)
+        return http_await_body(wsi, pss, job, MAX_BODY_BYTES);
     return api_post_job(s, wsi, pss, s->conversations, job);
+}
+
+int api_export_conversation(struct ac_server *s, struct lws *wsi, struct pss *pss)
+{
+    int result = 0;
+    if (!ac_conversation_id_valid(pss->req->id))
+        return http_send_problem(wsi, pss, 404, NULL, "there is no such conversation");
+    struct job *job = new_job(s, wsi, pss, export_one, &result);
+    if (!job)
+        return result;
+    if (read_format(wsi, job))
+        return api_post_job(s, wsi, pss, s->conversations, job);
+    api_free_job(job);
+    return http_send_problem(wsi, pss, 400, NULL, "format is markdown or json");
 }

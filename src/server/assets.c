@@ -80,8 +80,8 @@ static bool is_compressible(const char *type)
 bool ac_path_is_hashed(const char *path)
 {
     enum { HASH = 8 };
-    const char *dot = strrchr(path, '.');
-    if (strncmp(path, "/assets/", 8) != 0 || !dot || dot - path < 8 + HASH + 2 || dot[-HASH - 1] != '-')
+    const char *dot = strrchr(path, '.'), *folder = strstr(path, "/assets/");
+    if (!folder || !dot || dot - folder < 8 + HASH + 2 || dot[-HASH - 1] != '-')
         return false;
     bool mixed = false;
     for (const char *p = dot - HASH; p < dot; p++) {
@@ -231,11 +231,22 @@ void ac_assets_free(struct ac_assets *a)
     free(a);
 }
 
-const struct ac_content *ac_assets_find(const struct ac_assets *a, const char *path)
+static const struct ac_content *find_file(const struct ac_assets *a, const char *path)
 {
-    struct asset key = {.path = (char *)(strcmp(path, "/") ? path : "/index.html")};
+    struct asset key = {.path = (char *)path};
     struct asset *hit = a->n ? bsearch(&key, a->items, a->n, sizeof key, compare) : NULL;
     return hit ? &hit->content : NULL;
+}
+
+const struct ac_content *ac_assets_find(const struct ac_assets *a, const char *path)
+{
+    const struct ac_content *c = find_file(a, path);
+    if (c || *path != '/')
+        return c;
+    char *index = ac_asprintf("%s%sindex.html", path, path[strlen(path) - 1] == '/' ? "" : "/");
+    c = find_file(a, index);
+    free(index);
+    return c;
 }
 
 size_t ac_assets_count(const struct ac_assets *a)

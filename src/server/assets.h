@@ -30,14 +30,16 @@ struct ac_assets;
  */
 int ac_assets_load(struct ac_assets **assets, const char *dir, char *reason);
 void ac_assets_free(struct ac_assets *assets); /* NULL is fine */
-/* By absolute URL path, decoded ("/assets/x.js"); "/" is index.html. NULL when there is none. */
+/* By absolute URL path, decoded ("/assets/x.js"); a folder ("/", "/monitor", "/monitor/") is its index.html.
+ * NULL when there is none. */
 const struct ac_content *ac_assets_find(const struct ac_assets *assets, const char *path);
 size_t ac_assets_count(const struct ac_assets *assets);
 size_t ac_assets_bytes(const struct ac_assets *assets);
 
 /* Content-Type by the ending of the path. */
 const char *ac_mime_type(const char *path);
-/* True for names a bundler made from the file's content ("/assets/index-B1x_2cD4.js"). */
+/* True for names a bundler made from the file's content ("/assets/index-B1x_2cD4.js", "/monitor/assets/…").
+ */
 bool ac_path_is_hashed(const char *path);
 /* Fills tag from the bytes. */
 void ac_content_tag(struct ac_content *c);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/openapi.h"
 #include "server/private.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128, REASON_BYTES = 256, HTTP_TIMEOUT_S = 10, SPARE_DESCRIPTORS = 824 };
+enum { BACKLOG = 128, REASON_BYTES = 256, SPARE_DESCRIPTORS = 824 };
 
 static const char no_page_html[] =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>avatar-chat</title>"
@@ -52,6 +53,25 @@ static void drop_connection(struct ac_server *s)
     ac_log_warn("server", "no_descriptors", AC_S("remedy", "raise the limit of open files (ulimit -n)"));
 }
 
+/* Hands a connection to the library, unless its address has far too many. */
+static void adopt(struct ac_server *s, int fd)
+{
+    bool drop;
+    struct ac_visitor *visitor = guard_accept(s, fd, &drop);
+    if (drop) {
+        close(fd);
+        return;
+    }
+    struct lws *wsi = lws_adopt_socket_vhost(s->vhost, fd); /* closes fd itself when it fails */
+    if (wsi) {
+        lws_set_opaque_user_data(wsi, visitor);
+        return;
+    }
+    if (visitor)
+        ac_visitor_leave(visitor);
+    ac_log_warn("server", "connection_refused", AC_S("reason", "too many connections"));
+}
+
 static void accept_all(struct ac_server *s)
 {
     for (;;) {
@@ -65,9 +85,35 @@ static void accept_all(struct ac_server *s)
             return;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        if (!lws_adopt_socket_vhost(s->vhost, fd)) /* closes fd itself when it fails */
-            ac_log_warn("server", "connection_refused", AC_S("reason", "too many connections"));
+        adopt(s, fd);
     }
+}
+
+const struct ac_server_config *server_config(const struct ac_server *s)
+{
+    return ac_config_server(ac_hub_config(s->hub));
+}
+
+static void connection_ended(struct lws *wsi, struct pss *pss)
+{
+    struct ac_visitor *visitor = lws_get_opaque_user_data(wsi);
+    if (pss) {
+        http_closed(pss);
+        ws_closed(pss);
+    }
+    if (visitor)
+        ac_visitor_leave(visitor);
+    lws_set_opaque_user_data(wsi, NULL);
+}
+
+static void woken(struct ac_server *s)
+{
+    if (!atomic_exchange(&s->woken, false))
+        return;
+    ws_woken(s);
+    api_finish_jobs(s);
+    if (atomic_exchange(&s->reload, false))
+        api_reload(s);
 }
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
@@ -79,10 +125,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         accept_all(s);
         return 0;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-        if (atomic_exchange(&s->woken, false)) {
-            ws_woken(s);
-            api_finish_jobs(s);
-        }
+        woken(s);
         return 0;
     case LWS_CALLBACK_HTTP:
         return http_request(s, wsi, pss, in);
@@ -110,10 +153,13 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         ws_closed(pss);
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
-        if (pss) {
-            http_closed(pss);
-            ws_closed(pss);
-        }
+        connection_ended(wsi, pss);
+        return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        ws_goodbye_of_peer(pss, in, len);
+        return 0;
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        s->ssl = user;
         return 0;
     default:
         return 0;
@@ -218,11 +264,15 @@ static int create_context(struct ac_server *s, char *reason)
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .user = s,
-        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
-        .fd_limit_per_thread = (unsigned)s->cfg->max_sessions + SPARE_DESCRIPTORS,
+        .options =
+            LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+            (s->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX : 0),
+        .alpn = "http/1.1",
+        .fd_limit_per_thread = (unsigned)s->max_descriptors,
         .max_http_header_data = 16384, /* cookies of everything else on localhost */
         .pt_serv_buf_size = CHUNK_BYTES,
-        .timeout_secs = HTTP_TIMEOUT_S,
+        .timeout_secs = (unsigned)s->cfg->request_timeout_s,
+        .timeout_secs_ah_idle = (unsigned)s->cfg->request_timeout_s, /* for the header */
         .keepalive_timeout = 30,
         .retry_and_idle_policy = &s->liveness,
         .vhost_name = "default",
@@ -235,8 +285,13 @@ static int create_context(struct ac_server *s, char *reason)
         s->listener =
             lws_adopt_descriptor_vhost(s->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, s->protocols[0].name, NULL);
     s->adopted = s->listener != NULL;
-    if (s->adopted)
+    if (s->adopted && s->tls && tls_use(s->ssl, s->tls, reason))
+        return AC_ECONFIG;
+    if (s->adopted) {
+        tls_free(s->tls);
+        s->tls = NULL;
         return 0;
+    }
     snprintf(reason, REASON_BYTES, "the web server library could not start: memory or descriptors are short");
     return AC_EIO;
 }
@@ -294,15 +349,27 @@ static void set_tuning(struct ac_server_tuning *t, const struct ac_server_tuning
         t->slow_s = 10;
     if (t->stop_ms <= 0)
         t->stop_ms = 500;
+    if (t->hello_s <= 0)
+        t->hello_s = 10;
 }
 
 static void log_ready(const struct ac_server *s)
 {
     const char *host = s->cfg->host;
     const char *name = !strcmp(host, "0.0.0.0") || !strcmp(host, "::") ? "localhost" : host;
-    char *url = ac_asprintf(strchr(name, ':') ? "http://[%s]:%d/" : "http://%s:%d/", name, s->port);
+    const char *scheme = s->ssl ? "https" : "http";
+    char *url = ac_asprintf(strchr(name, ':') ? "%s://[%s]:%d/" : "%s://%s:%d/", scheme, name, s->port);
     ac_log_info("server", "ready", AC_S("host", host), AC_I("port", s->port), AC_S("url", url));
     free(url);
+}
+
+/* The REST interface's own description. */
+static void describe(struct ac_server *s)
+{
+    s->description = (struct ac_content){
+        .type = "application/json", .data = ac_openapi, .len = ac_openapi_len, .cache = "no-cache"};
+    s->description.gzip = ac_gzip(ac_openapi, ac_openapi_len, &s->description.gzip_len);
+    ac_content_tag(&s->description);
 }
 
 int ac_server_start(struct ac_server **server, struct ac_hub *hub, const struct ac_server_tuning *tuning,
@@ -310,17 +377,24 @@ int ac_server_start(struct ac_server **server, struct ac_hub *hub, const struct 
 {
     struct ac_server *s = ac_zalloc(sizeof *s);
     s->hub = hub;
+    s->metrics = ac_hub_metrics(hub);
     s->cfg = ac_config_server(ac_hub_config(hub));
+    s->max_descriptors = (size_t)(s->cfg->max_sessions + s->cfg->max_queue) + SPARE_DESCRIPTORS;
     s->start_us = ac_now_us();
     s->listen_fd = -1;
     set_tuning(&s->tuning, tuning);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int err = open_listener(s, reason);
+    int err = guard_open(s, reason);
+    if (!err)
+        err = tls_load(s->cfg, &s->tls, reason);
+    if (!err)
+        err = open_listener(s, reason);
     if (err)
         goto fail;
     load_page(s);
+    describe(s);
     err = create_context(s, reason);
     if (err)
         goto fail;
@@ -329,6 +403,7 @@ int ac_server_start(struct ac_server **server, struct ac_hub *hub, const struct 
     s->lists = ac_strand_new(ac_hub_pool(hub), "server.lists", true);
     s->pictures = ac_strand_new(ac_hub_pool(hub), "server.pictures", true);
     s->conversations = ac_strand_new(ac_hub_pool(hub), "server.conversations", true);
+    s->admin = ac_strand_new(ac_hub_pool(hub), "server.admin", true);
     log_ready(s);
     *server = s;
     return 0;
@@ -350,11 +425,38 @@ void ac_server_stop(struct ac_server *s)
     lws_cancel_service(s->lws);
 }
 
+void ac_server_reload(struct ac_server *s)
+{
+    atomic_store(&s->reload, true);
+    atomic_store(&s->woken, true);
+    lws_cancel_service(s->lws);
+}
+
+int64_t ac_server_alive_us(const struct ac_server *s)
+{
+    return atomic_load(&s->alive_us);
+}
+
+/* How late the loop comes to a timer is how late it comes to everything. */
+static void probe(struct lws_sorted_usec_list *sul)
+{
+    struct ac_server *s = lws_container_of(sul, struct ac_server, probe);
+    int64_t now = ac_now_us();
+    if (s->probe_due_us)
+        ac_metrics_observe(s->metrics, AC_TIME_LOOP_DELAY, now - s->probe_due_us);
+    s->probe_due_us = now + LOOP_PROBE_US;
+    atomic_store(&s->alive_us, now);
+    lws_sul_schedule(s->lws, 0, sul, probe, LOOP_PROBE_US);
+}
+
 int ac_server_run(struct ac_server *s)
 {
     int n = 0;
+    probe(&s->probe);
     while (n >= 0 && !atomic_load(&s->stopping))
         n = lws_service(s->lws, 0);
+    ac_hub_drain(s->hub);
+    lws_sul_cancel(&s->probe);
     ac_log_info("server", "stopping", AC_I("connections", s->n_conns));
     if (s->listener)
         lws_set_timeout(s->listener, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
@@ -394,6 +496,7 @@ void ac_server_free(struct ac_server *s)
     end_strand(s, s->lists);
     end_strand(s, s->pictures);
     end_strand(s, s->conversations);
+    end_strand(s, s->admin);
     pthread_mutex_lock(&s->lock);
     while (s->strands_left)
         pthread_cond_wait(&s->changed, &s->lock);
@@ -403,8 +506,11 @@ void ac_server_free(struct ac_server *s)
     if (!s->adopted && s->listen_fd >= 0)
         close(s->listen_fd);
     api_drop_jobs(s);
+    guard_close(s);
+    tls_free(s->tls);
     ac_idle_free(s->idle);
     ac_assets_free(s->assets);
+    free((char *)s->description.gzip);
     if (s->spare_fd >= 0)
         close(s->spare_fd);
     pthread_cond_destroy(&s->changed);

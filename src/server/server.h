@@ -16,10 +16,12 @@ struct ac_server;
 
 /* Times the configuration does not name; 0 = the default in brackets. */
 struct ac_server_tuning {
-    int ping_s;   /* a silent connection is asked for a sign of life (10) … */
-    int hangup_s; /* … and given up when it gave none for so long (25) */
-    int slow_s;   /* a reader may stay behind the soft limit for so long (10) */
-    int stop_ms;  /* how long a stopping server waits for clients to take their last message (500) */
+    int ping_s;          /* a silent connection is asked for a sign of life (10) … */
+    int hangup_s;        /* … and given up when it gave none for so long (25) */
+    int slow_s;          /* a reader may stay behind the soft limit for so long (10) */
+    int stop_ms;         /* how long a stopping server waits for clients to take their last message (500) */
+    int hello_s;         /* who connects to a session that exists must say `hello` within so long (10) */
+    bool limit_loopback; /* the limits of one address count for this machine's own too */
 };
 
 /*
@@ -41,6 +43,11 @@ int ac_server_run(struct ac_server *server);
 /* Makes ac_server_run return. Async-signal-safe, any thread, any number of times, also before ac_server_run.
  */
 void ac_server_stop(struct ac_server *server);
+/* Reads tokens and certificate again; what is wrong is logged and the old ones stay. As ac_server_stop. */
+void ac_server_reload(struct ac_server *server);
+/* When the loop last came round (it does so several times a second), as ac_now_us; 0 = not yet. Any thread.
+ */
+int64_t ac_server_alive_us(const struct ac_server *server);
 /* Frees what ac_server_start made; ac_server_run has returned or was never called. NULL is fine. */
 void ac_server_free(struct ac_server *server);
 

@@ -30,9 +30,9 @@ struct config {
 };
 
 static const struct ac_option options[] = {
-    AC_OPTION_FLOAT(struct config, margin_db, "margin_db", "9", 3, 40, 0,
+    AC_OPTION_FLOAT(struct config, margin_db, "margin_db", "9", 3, 40, AC_OPT_RUNTIME,
                     "How far above the noise speech has to be, in dB, to be as likely as not."),
-    AC_OPTION_FLOAT(struct config, least_db, "least_db", "-55", -90, 0, 0,
+    AC_OPTION_FLOAT(struct config, least_db, "least_db", "-55", -90, 0, AC_OPT_RUNTIME,
                     "What is quieter than this, in dB of full scale, is no speech."),
     AC_OPTIONS_END,
 };

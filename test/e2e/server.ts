@@ -56,3 +56,8 @@ export function startMock({ port = 0, deaf = false } = {}): Promise<Server> {
   const dist = join(ROOT, "web/apps/chat/dist");
   return start(process.execPath, [join(__dirname, "mock/server.mjs"), String(port), dist, deaf ? "deaf" : ""], /listening on (\d+)/);
 }
+
+/** The panel's (mock/monitor.mjs). */
+export function startMonitorMock(token = "", port = 0): Promise<Server> {
+  return start(process.execPath, [join(__dirname, "mock/monitor.mjs"), String(port), join(ROOT, "web/apps/chat/dist"), token], /listening on (\d+)/);
+}

@@ -42,9 +42,21 @@ static int port_send(void *arg, const char *text, size_t text_len, const char *b
     return err;
 }
 
-void fake_client_open(struct fake_client *c, struct ac_hub *hub, const char *id)
+static void port_end(void *arg, enum ac_end why, const char *message)
 {
-    struct ac_port port = {.arg = c, .send = port_send};
+    struct fake_client *c = arg;
+
+    pthread_mutex_lock(&c->lock);
+    c->ended = why;
+    snprintf(c->end_message, sizeof c->end_message, "%s", message);
+    if (why == AC_END_REPLACED)
+        c->session = NULL;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static struct ac_port new_port(struct fake_client *c)
+{
     pthread_condattr_t attr;
 
     memset(c, 0, sizeof *c);
@@ -53,18 +65,70 @@ void fake_client_open(struct fake_client *c, struct ac_hub *hub, const char *id)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&c->changed, &attr);
     pthread_condattr_destroy(&attr);
-    if (ac_session_open(&c->session, hub, id, &port))
+    return (struct ac_port){.arg = c, .send = port_send, .end = port_end, .address = "192.0.2.7"};
+}
+
+int fake_client_try(struct fake_client *c, struct ac_hub *hub, const char *id)
+{
+    struct ac_port port = new_port(c);
+    struct ac_session *s = NULL;
+    int err = ac_session_open(&s, hub, id, &port);
+
+    c->session = s;
+    return err;
+}
+
+int fake_client_resume(struct fake_client *c, struct ac_hub *hub, const char *id, const char *token)
+{
+    struct ac_port port = new_port(c);
+    struct ac_session *s = NULL;
+    char hello[256];
+    int n = snprintf(hello, sizeof hello, "{\"type\":\"hello\",\"data\":{\"resume\":\"%s\"}}", token);
+    int err = ac_session_resume(&s, hub, id, hello, (size_t)n, &port);
+
+    c->session = s;
+    return err;
+}
+
+void fake_client_open(struct fake_client *c, struct ac_hub *hub, const char *id)
+{
+    if (fake_client_try(c, hub, id))
         abort();
 }
 
-void fake_client_close(struct fake_client *c)
+void fake_client_lose(struct fake_client *c)
 {
-    ac_session_close(c->session);
+    ac_session_detach(c->session);
+    c->session = NULL;
+}
+
+void fake_client_free(struct fake_client *c)
+{
     for (size_t i = 0; i < c->n; i++)
         json_decref(c->messages[i].data);
     free(c->messages);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
+}
+
+void fake_client_close(struct fake_client *c)
+{
+    ac_session_close(c->session);
+    fake_client_free(c);
+}
+
+enum ac_end fake_client_wait_end(struct fake_client *c)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += 20;
+    pthread_mutex_lock(&c->lock);
+    while (!c->ended && pthread_cond_timedwait(&c->changed, &c->lock, &until) != ETIMEDOUT)
+        ;
+    enum ac_end ended = c->ended;
+    pthread_mutex_unlock(&c->lock);
+    return ended;
 }
 
 int fake_client_send(struct fake_client *c, const char *fmt, ...)

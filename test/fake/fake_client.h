@@ -23,11 +23,23 @@ struct fake_client {
     pthread_cond_t changed;
     struct fake_message *messages;
     size_t n, cap;
-    bool full; /* refuse media: a slow reader */
-    bool gone; /* refuse everything */
+    bool full;         /* refuse media: a slow reader */
+    bool gone;         /* refuse everything */
+    enum ac_end ended; /* why the session was ended; 0 = it was not */
+    char end_message[160];
     struct ac_session *session;
 };
 
+/* Opens a session of the hub with this client; gives its result. Free with fake_client_free where it failed.
+ */
+int fake_client_try(struct fake_client *c, struct ac_hub *hub, const char *id);
+/* The same with a `hello` that carries the token of a session that exists. */
+int fake_client_resume(struct fake_client *c, struct ac_hub *hub, const char *id, const char *token);
+/* Loses the connection; the messages stay until fake_client_free. */
+void fake_client_lose(struct fake_client *c);
+void fake_client_free(struct fake_client *c);
+/* Waits (20 s at most) until the session was ended. */
+enum ac_end fake_client_wait_end(struct fake_client *c);
 /* Opens a session of the hub with this client; must succeed. */
 void fake_client_open(struct fake_client *c, struct ac_hub *hub, const char *id);
 void fake_client_close(struct fake_client *c);

@@ -50,6 +50,7 @@ int fake_stuck_count(void)
 
 struct fake_cfg {
     int step_ms;
+    int picture_ms;
 };
 
 struct fake_model {
@@ -61,11 +62,14 @@ struct fake_inst {
     struct ac_prefs prefs;
     bool open;
     float jaw;
+    int picture_ms;
 };
 
 static const struct ac_option fake_options[] = {
     AC_OPTION_INT(struct fake_cfg, step_ms, "step_ms", "20", 0, 1000, 0,
                   "Milliseconds a word takes when slow."),
+    AC_OPTION_INT(struct fake_cfg, picture_ms, "picture_ms", "0", 0, 1000, 0,
+                  "Milliseconds a picture takes."),
     AC_OPTIONS_END,
 };
 
@@ -89,7 +93,7 @@ static int fake_open(void *inst, void *model, const void *cfg, struct ac_env *en
     struct fake_inst *f = inst;
 
     (void)model;
-    (void)cfg;
+    f->picture_ms = ((const struct fake_cfg *)cfg)->picture_ms;
     f->env = env;
     f->prefs = env->prefs;
     f->open = true;
@@ -376,6 +380,8 @@ static int fake_avatar(void *inst, const struct ac_frame *in, struct ac_sink *ou
     struct ac_frame *p =
         ac_frame_new_picture(f->prefs.width ? f->prefs.width : 128, f->prefs.height ? f->prefs.height : 128);
     struct ac_picture *pic = &p->picture;
+    if (f->picture_ms)
+        ac_sleep_us(f->picture_ms * 1000);
     pic->frame = in->pose.frame;
     memset(pic->data[0], 40 + (int)(in->pose.mouth.jaw * 160), (size_t)pic->stride[0] * (size_t)pic->height);
     memset(pic->data[1], 128, (size_t)pic->stride[1] * (size_t)pic->height / 2);

@@ -240,13 +240,15 @@ static void test_coming_and_going(void **state)
 {
     enum { N = 4 };
     struct fake_world w;
+    char id[16];
 
     (void)state;
     fake_world_open(&w, NULL, 0);
     for (int round = 0; round < 6; round++) {
         struct fake_client c[N];
         for (size_t i = 0; i < N; i++) {
-            fake_client_open(&c[i], w.hub, "many");
+            snprintf(id, sizeof id, "many%zu", i);
+            fake_client_open(&c[i], w.hub, id);
             fake_client_send(&c[i], "{\"type\":\"audio_start\",\"format\":\"%s\"}",
                              i == 3 ? "webm" : "pcm_s16le");
             if (i == 3)

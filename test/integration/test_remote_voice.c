@@ -153,7 +153,12 @@ static void open_stage(struct stage *s, const struct fake_edge_config *cfg, cons
         fail_msg("%s", errors.p);
     s->models = ac_models_new(s->cfg);
     assert_int_equal(ac_pool_new(&s->pool, &(struct ac_pool_config){.workers = 2}), 0);
-    struct ac_speaker_sink sink = {s, on_sentence, on_fragment, on_error, on_degraded, on_done};
+    struct ac_speaker_sink sink = {.arg = s,
+                                   .sentence = on_sentence,
+                                   .fragment = on_fragment,
+                                   .error = on_error,
+                                   .degraded = on_degraded,
+                                   .done = on_done};
     struct ac_speaker_config scfg = {.delivery = AC_DELIVERY_STREAM,
                                      .prefs = {.width = 128, .height = 128, .fps = 25}};
     snprintf(scfg.prefs.voice, sizeof scfg.prefs.voice, "%s", voice);

@@ -25,7 +25,8 @@ static struct program program;
 static int setup(void **state)
 {
     (void)state;
-    static const char *const args[] = {"--set", "server.web_dir=test/data/page", NULL};
+    static const char *const args[] = {"--set", "server.web_dir=test/data/page", "--set", "server.resume_s=1",
+                                       NULL};
     if (!program_exists()) {
         print_error("AVATAR_CHAT_BIN must name the program: build the target avatar-chat\n");
         return -1;

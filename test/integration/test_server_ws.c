@@ -287,7 +287,12 @@ static void test_ids(void **state)
 
     open_client(&b, w->port, "/ws/twin");
     ws_drop(&a);
-    open_client(&a, w->port, "/ws/twin"); /* the newer one wins */
+    /* the newer one wins, with the token */
+    const char *token = ws_string(&b.messages[expect(&b, "session_ready", 0)], "resume_token");
+    assert_int_equal(ws_connect(&a, w->port, "/ws/twin", NULL), 101);
+    ws_text(&a, "{\"type\":\"hello\",\"resume\":\"%s\"}", token);
+    int ready = expect(&a, "session_ready", 0);
+    assert_true(ws_bool(&a.messages[ready], "resumed"));
     expect_error(&b, "closed", 0);
     assert_true(ws_wait_closed(&b, WAIT));
     assert_int_equal(b.close_code, 4001);
@@ -304,7 +309,9 @@ static void test_vanishing(void **state)
     struct ws_client c, other;
     open_client(&other, w->port, "/ws");
     for (int i = 0; i < 5; i++) {
-        open_client(&c, w->port, "/ws/ghost");
+        char path[16];
+        snprintf(path, sizeof path, "/ws/ghost%d", i);
+        open_client(&c, w->port, path);
         ws_text(&c,
                 "{\"type\":\"text\",\"text\":\"slow I am going to be gone before this is said. Or that.\"}");
         if (i)
@@ -321,8 +328,9 @@ static void test_vanishing(void **state)
 
 static int world_setup(void **state)
 {
+    static const char *const sets[] = {"server.resume_s=0", NULL};
     static struct world w;
-    world_open(&w, NULL, NULL);
+    world_open(&w, sets, NULL);
     *state = &w;
     return 0;
 }
@@ -358,7 +366,7 @@ static void test_rate_limit(void **state)
 static void test_session_limit(void **state)
 {
     (void)state;
-    static const char *const sets[] = {"server.max_sessions=2", NULL};
+    static const char *const sets[] = {"server.max_sessions=2", "server.queue_wait_s=0", NULL};
     struct world w;
     struct ws_client a, b, c;
     world_open(&w, sets, NULL);

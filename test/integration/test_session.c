@@ -518,11 +518,12 @@ static void test_session_limit(void **state)
     struct fake_client c[4];
     struct ac_session *fifth;
     struct ac_port port = {.send = refuse};
+    static const char *const ids[] = {"s1", "s2", "s3", "s4"}, *const more[] = {"server.queue_wait_s=0"};
 
     (void)state;
-    world_open(&w, NULL, 0);
+    world_open(&w, more, 1);
     for (size_t i = 0; i < 4; i++)
-        fake_client_open(&c[i], w.hub, "s");
+        fake_client_open(&c[i], w.hub, ids[i]);
     assert_int_equal(ac_session_open(&fifth, w.hub, "s5", &port), AC_ELIMIT);
     fake_client_close(&c[0]);
     assert_int_equal(ac_session_open(&fifth, w.hub, "s5", &port), 0);
@@ -538,13 +539,15 @@ static void test_many(void **state)
     static const char *const more[] = {"server.max_sessions=64"};
     static struct fake_client c[12];
     struct fake_world w;
+    char id[16];
     enum { N = sizeof c / sizeof *c };
 
     (void)state;
     world_open(&w, more, 1);
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < N; i++) {
-            fake_client_open(&c[i], w.hub, "many");
+            snprintf(id, sizeof id, "many%zu", i);
+            fake_client_open(&c[i], w.hub, id);
             ask(&c[i], i % 3 ? "echo Words of mine. More words." : "slow A few words. And others.");
         }
         for (size_t i = 0; i < N; i++) {

@@ -1,4 +1,5 @@
-/* A store in a folder of its own, for its tests. Included once a test. */
+/* A store in a folder of its own (or in a Redis server: set redis_url), for its tests. Included once a test.
+ */
 #ifndef AC_TEST_STORE_WORLD_H
 #define AC_TEST_STORE_WORLD_H
 
@@ -16,11 +17,19 @@
 
 static char folder[] = "/tmp/avatar-chat-store-XXXXXX";
 static char path[64];
+static char redis_url[64];
 
 static struct ac_history_config config(void)
 {
     return (struct ac_history_config){
-        .store = AC_STORE_SQLITE, .path = path, .keep_days = 90, .keep_conversations = 200};
+        .store = *redis_url ? AC_STORE_REDIS : AC_STORE_SQLITE,
+        .path = path,
+        .redis_url = redis_url,
+        .redis_password_env = (char *)"AVATAR_CHAT_TEST_REDIS_PASSWORD",
+        .redis_prefix = (char *)"test:",
+        .keep_days = 90,
+        .keep_conversations = 200,
+    };
 }
 
 static struct ac_store *open_store(const struct ac_history_config *cfg)

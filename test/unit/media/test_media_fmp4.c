@@ -256,6 +256,54 @@ static void test_boxes(void **state)
     free(pcm);
 }
 
+/* Pictures that stand for several frames: the next ones, and the end of a fragment, are where they should be.
+ */
+static void test_held_pictures(void **state)
+{
+    static const int shown[] = {2, 2, 1, 5, 1, 1, 1, 1, 1}; /* three fragments */
+    static const int starts[] = {0, 2, 4, 5, 10, 11, 12, 13, 14};
+    enum { N = sizeof shown / sizeof *shown };
+    int16_t *pcm = make_tone((size_t)20 * PER_FRAME, RATE, 440, 12000);
+    struct ac_str out = {0};
+    struct ac_fmp4 *m;
+    struct decoded d;
+    size_t len, second = 0;
+
+    (void)state;
+    assert_int_equal(ac_fmp4_open(&m, &CONFIG), 0);
+    const char *init = ac_fmp4_init_segment(m, &len);
+    ac_str_add_n(&out, init, len);
+    assert_int_equal(ac_fmp4_audio(m, pcm, (size_t)20 * PER_FRAME), 0);
+    for (int i = 0; i < N; i++) {
+        struct ac_frame *f = make_picture(CONFIG.width, CONFIG.height, starts[i]);
+        assert_int_equal(ac_fmp4_video_long(m, &f->picture, !i, shown[i]), 0);
+        ac_frame_unref(f);
+        if (i == 3)
+            second = out.len;
+        if (i == 2 || i == 3)
+            assert_int_equal(ac_fmp4_flush(m, &out), 0);
+    }
+    struct ac_frame *f = make_picture(CONFIG.width, CONFIG.height, 0);
+    assert_int_equal(ac_fmp4_video_long(m, &f->picture, false, 0), AC_EINVAL);
+    ac_frame_unref(f);
+    assert_int_equal(ac_fmp4_finish(m, &out), 0);
+    /* what is there after two fragments plays to their end: the one picture of the second lasts for five */
+    const char *moof = box_find(out.p + second, out.len - second, "moof", &len);
+    const char *tfhd = moof ? box_find(moof, len, "traf/tfhd", &len) : NULL;
+    assert_non_null(tfhd);
+    assert_true(be32(tfhd) & 0x000008); /* default-sample-duration-present */
+    assert_int_equal(be32(tfhd + 8), 5 * 512);
+    decode_mp4(&d, out.p, out.len);
+    assert_int_equal(d.n_pictures, N);
+    for (int i = 0; i < N; i++)
+        assert_float_equal(d.picture_s[i], (double)starts[i] / CONFIG.fps, 1e-6);
+    assert_float_equal(d.video_end_s, 15.0 / CONFIG.fps, 1e-6);
+    decoded_free(&d);
+    ac_fmp4_close(m);
+    ac_str_free(&out);
+    free(pcm);
+}
+
 /* The codecs string is that of the avcC box, and of AAC-LC. */
 static void test_codecs(void **state)
 {
@@ -458,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_sound_is_in_place),
         cmocka_unit_test(test_first_fragment_plays_alone),
         cmocka_unit_test(test_boxes),
+        cmocka_unit_test(test_held_pictures),
         cmocka_unit_test(test_codecs),
         cmocka_unit_test(test_two_sentences),
         cmocka_unit_test(test_key_only_where_asked),

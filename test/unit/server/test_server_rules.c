@@ -151,6 +151,8 @@ static void test_names(void **state)
     } cases[] = {
         {"/assets/index-B1x_2cD4.js", true},
         {"/assets/index-BxYz-cD4.css", true},
+        {"/panel/assets/index-B1x_2cD4.js", true},
+        {"/panel/index-B1x_2cD4.js", false},
         {"/assets/a-12345678.woff2", true},
         {"/assets/-12345678.js", false},
         {"/assets/index-short1.js", false},
@@ -216,9 +218,13 @@ static void test_load(void **state)
     struct ac_assets *a = NULL;
     char reason[256] = "";
     assert_int_equal(ac_assets_load(&a, "test/data/page", reason), 0);
-    assert_int_equal(ac_assets_count(a), 4);
+    assert_int_equal(ac_assets_count(a), 5);
     assert_ptr_equal(ac_assets_find(a, "/"), ac_assets_find(a, "/index.html"));
     assert_non_null(ac_assets_find(a, "/assets/dots.css"));
+    assert_non_null(ac_assets_find(a, "/panel"));
+    assert_ptr_equal(ac_assets_find(a, "/panel"), ac_assets_find(a, "/panel/index.html"));
+    assert_ptr_equal(ac_assets_find(a, "/panel/"), ac_assets_find(a, "/panel/index.html"));
+    assert_null(ac_assets_find(a, "/panel//"));
     assert_null(ac_assets_find(a, "/assets"));
     assert_null(ac_assets_find(a, "assets/dots.css"));
     assert_null(ac_assets_find(a, "/../page/index.html"));

@@ -2,8 +2,8 @@
  * AvatarClient: one conversation over a WebSocket.
  *
  * It speaks docs/protocol.md: typed messages out and in, each `video_chunk_meta` paired with the binary frame behind it, a
- * `ping` when the line is quiet, and reconnection with exponential back-off and jitter under the same session id. It plays
- * nothing; AvatarPlayer does.
+ * `ping` when the line is quiet, and reconnection with exponential back-off and jitter to the same session, by the token
+ * that session_ready gave. It plays nothing; AvatarPlayer does.
  */
 import { Emitter } from "./emitter";
 import { SERVER_MESSAGES, type AudioStart, type Chunk, type ChunkMeta, type PastConversation, type Prefs, type ServerMessages } from "./protocol";
@@ -56,6 +56,8 @@ const MAX_WAITING_BYTES = 256 * 1024;
 function withIdle(data: object, idleMs: number | undefined): object {
   return idleMs === undefined ? data : { ...data, idle_ms: Math.round(idleMs) };
 }
+/** The server's rules were broken: before it was ready, the session is not ours to take. */
+const NOT_OURS = 1008;
 /** The session id has connected elsewhere; coming back would only take the place away again. */
 const TAKEN_OVER = 4001;
 
@@ -71,7 +73,7 @@ export const newClientName = (): string => randomName(20);
 const CANNOT_GO_ON: ReadonlySet<string> = new Set(["not_found", "timed_out", "io_error", "busy"]);
 
 export class AvatarClient extends Emitter<ClientEvents> {
-  readonly sessionId: string;
+  sessionId: string;
   status: ConnectionStatus = "closed";
   private socket: WebSocket | null = null;
   /** Id of the conversation that goes on, also after a reconnect; empty: the next question begins one. */
@@ -89,6 +91,8 @@ export class AvatarClient extends Emitter<ClientEvents> {
   private lastHeard = 0;
   private pingedAt = 0;
   private wanted = false;
+  /** Proves that the session is ours when the connection was lost. */
+  private resumeToken = "";
 
   constructor(private readonly options: ClientOptions) {
     super();
@@ -206,7 +210,8 @@ export class AvatarClient extends Emitter<ClientEvents> {
     this.asked = "";
     this.overtaken.clear();
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", data: this.greeting(this.conversation) }));
+    const resume = this.resumeToken ? { resume: this.resumeToken } : {};
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", data: { ...this.greeting(this.conversation), ...resume } }));
     socket.onmessage = (e: MessageEvent) => this.onMessage(e.data);
     socket.onclose = (e: CloseEvent) => this.lost(e.code, e.reason);
     this.openTimer = setTimeout(() => this.fail("the server did not answer"), this.options.openMs ?? 10_000);
@@ -253,6 +258,10 @@ export class AvatarClient extends Emitter<ClientEvents> {
       if (typeof window !== "undefined") window.removeEventListener("online", this.retryNow);
       return this.setStatus({ status: "closed", retryInMs: 0, attempt: this.attempt, closeCode, reason });
     }
+    if (closeCode === NOT_OURS) {
+      this.sessionId = newSessionId();
+      this.resumeToken = "";
+    }
     const { firstMs = 500, maxMs = 15_000, factor = 2 } = this.options.backoff ?? {};
     /* A full server (1013) asks for more patience. */
     const base = Math.min(maxMs, Math.max(closeCode === 1013 ? 3000 : 0, firstMs * factor ** Math.min(this.attempt, 16)));
@@ -292,7 +301,7 @@ export class AvatarClient extends Emitter<ClientEvents> {
       this.pendingMeta = data as ChunkMeta;
       return;
     }
-    if (type === "session_ready") this.ready();
+    if (type === "session_ready") this.ready(data as ServerMessages["session_ready"]);
     if (type === "conversation" && !this.converses(data as PastConversation)) return;
     if (type === "error" && this.isGone(data as ServerMessages["error"])) return;
     if (type && SERVER_MESSAGES.has(type)) this.emit(type as keyof ServerMessages, data as never);
@@ -314,7 +323,8 @@ export class AvatarClient extends Emitter<ClientEvents> {
     return true;
   }
 
-  private ready(): void {
+  private ready({ resume_token = "" }: ServerMessages["session_ready"]): void {
+    this.resumeToken = resume_token;
     clearTimeout(this.openTimer);
     if (this.status === "connected") return;
     this.attempt = 0;

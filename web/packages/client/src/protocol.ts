@@ -60,6 +60,11 @@ export interface Word {
 
 export interface SessionReady {
   session_id: string;
+  /** For `hello` on a new connection, so many seconds after this one was lost. */
+  resume_token?: string;
+  resume_s?: number;
+  /** It went on after a lost connection. */
+  resumed?: boolean;
   version: string;
   language: string;
   avatar: string;

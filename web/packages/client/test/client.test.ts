@@ -170,6 +170,30 @@ describe("pairing of media", () => {
 });
 
 describe("reconnection", () => {
+  it("comes back to its session with the token it was given last", () => {
+    const { client } = make();
+    client.connect();
+    FakeSocket.last.accept();
+    expect(FakeSocket.last.sent[0].data).toEqual({ language: "en" });
+    FakeSocket.last.server("session_ready", { ...READY, resume_token: "t1" });
+    FakeSocket.last.server("session_ready", { ...READY, resume_token: "t2" });
+    FakeSocket.last.drop();
+    vi.advanceTimersByTime(60_000);
+    FakeSocket.last.accept();
+    expect(FakeSocket.last.url).toBe("ws://host/ws/s1");
+    expect(FakeSocket.last.sent).toEqual([{ type: "hello", data: { language: "en", resume: "t2" } }]);
+  });
+
+  it("takes another id where the session is not its own", () => {
+    const { client } = connected({ sessionId: "s1" });
+    FakeSocket.last.drop(1008);
+    expect(client.sessionId).not.toBe("s1");
+    vi.advanceTimersByTime(60_000);
+    FakeSocket.last.accept();
+    expect(FakeSocket.last.url).toBe(`ws://host/ws/${client.sessionId}`);
+    expect(FakeSocket.last.sent).toEqual([{ type: "hello", data: { language: "en" } }]);
+  });
+
   it("waits longer each time, up to the limit, and keeps the session id", () => {
     const { of } = connected({ backoff: { firstMs: 100, maxMs: 1000 } });
     const waits: number[] = [];

@@ -1,4 +1,6 @@
 /** The REST side of the server (docs/protocol.md). */
+import { request } from "@avatar-chat/ui";
+
 export interface Avatar {
   id: string;
   name: string;
@@ -14,16 +16,6 @@ export interface Voice {
   lang: string;
   gender?: string;
   engine: string;
-}
-
-/** Fails with what the server says (RFC 9457), else with the status. */
-export async function request(path: string, init?: RequestInit): Promise<Response> {
-  const response = await fetch(path, init);
-  if (!response.ok) {
-    const problem = await response.json().catch(() => null);
-    throw new Error(problem?.detail ?? problem?.title ?? `${path}: HTTP ${response.status}`);
-  }
-  return response;
 }
 
 const get = async <T>(path: string): Promise<T> => (await request(path, { headers: { Accept: "application/json" } })).json();

@@ -1,5 +1,5 @@
 /** The kept conversations of this browser (`/api/conversations` of docs/protocol.md), and how a list of them is shown. */
-import { request } from "./api";
+import { request } from "@avatar-chat/ui";
 import { clientName } from "./identity";
 
 export interface ConversationInfo {

@@ -1,6 +1,6 @@
 /** This browser's own name for the server, made once: who knows it sees the conversations kept under it. */
 import { newClientName } from "@avatar-chat/client";
-import { readStored, writeStored } from "./storage";
+import { readStored, writeStored } from "@avatar-chat/ui";
 
 export const CLIENT_KEY = "avatar-chat.client";
 export const CONVERSATION_KEY = "avatar-chat.conversation";

@@ -1,13 +1,10 @@
 /** What the user has chosen, kept in this browser. */
 import type { Delivery, ListenMode, Prefs } from "@avatar-chat/client";
+import { APPEARANCE, APPEARANCE_CHOICES, readKept, readStored, useAppearance, writeStored, type Appearance, type Rules } from "@avatar-chat/ui";
 import { defineStore } from "pinia";
 import { computed, ref, watch } from "vue";
-import { browserLanguage, type UiLanguage } from "../i18n";
-import { readStored, writeStored } from "../lib/storage";
 
-export interface Settings {
-  uiLanguage: "auto" | UiLanguage;
-  theme: "system" | "light" | "dark";
+export interface Settings extends Appearance {
   delivery: Delivery;
   subtitles: boolean;
   volume: number;
@@ -27,8 +24,7 @@ export interface Settings {
 }
 
 export const DEFAULTS: Settings = {
-  uiLanguage: "auto",
-  theme: "system",
+  ...APPEARANCE,
   delivery: "stream",
   subtitles: true,
   volume: 1,
@@ -48,49 +44,18 @@ export const DEFAULTS: Settings = {
 export const SENSITIVITY = 0.5;
 
 export const STORAGE_KEY = "avatar-chat.settings";
-const CHOICES: Partial<Record<keyof Settings, readonly unknown[]>> = {
-  uiLanguage: ["auto", "en", "zh-CN"],
-  theme: ["system", "light", "dark"],
-  delivery: ["stream", "clip"],
-  micMode: ["hands_free", "push_to_talk"],
+const RULES: Rules<Settings> = {
+  choices: { ...APPEARANCE_CHOICES, delivery: ["stream", "clip"], micMode: ["hands_free", "push_to_talk"] },
+  ranges: { volume: [0, 1], rate: [0.5, 2], pitch: [0.5, 2], sensitivity: [0, 0.95] },
 };
-const RANGES: Partial<Record<keyof Settings, readonly [number, number]>> = { volume: [0, 1], rate: [0.5, 2], pitch: [0.5, 2], sensitivity: [0, 0.95] };
 
-/** What is stored, as far as it makes sense; the rest is default. */
-export function readSettings(json: string | null): Settings {
-  let stored: Record<string, unknown> = {};
-  try {
-    stored = JSON.parse(json ?? "{}") ?? {};
-  } catch {
-    /* Someone else's or an old value: defaults. */
-  }
-  const out: Record<string, unknown> = { ...DEFAULTS };
-  for (const key of Object.keys(DEFAULTS) as (keyof Settings)[]) {
-    const value = stored[key];
-    const range = RANGES[key];
-    if (typeof value !== typeof DEFAULTS[key]) continue;
-    if (CHOICES[key] && !CHOICES[key].includes(value)) continue;
-    if (range && !((value as number) >= range[0] && (value as number) <= range[1])) continue;
-    out[key] = value;
-  }
-  return out as unknown as Settings;
-}
+export const readSettings = (json: string | null): Settings => readKept(json, DEFAULTS, RULES);
 
 export const useSettings = defineStore("settings", () => {
   const values = ref<Settings>(readSettings(readStored("localStorage", STORAGE_KEY)));
-  const systemDark = ref(false);
-  if (typeof matchMedia === "function") {
-    const query = matchMedia("(prefers-color-scheme: dark)");
-    systemDark.value = query.matches;
-    query.addEventListener("change", (e) => (systemDark.value = e.matches));
-  }
-
   watch(values, (v) => writeStored("localStorage", STORAGE_KEY, JSON.stringify(v)), { deep: true });
 
-  const dark = computed(() => values.value.theme === "dark" || (values.value.theme === "system" && systemDark.value));
-  const uiLanguage = computed<UiLanguage>(() =>
-    values.value.uiLanguage === "auto" ? browserLanguage() : values.value.uiLanguage,
-  );
+  const { dark, uiLanguage } = useAppearance(values);
   const prefs = computed<Prefs>(() => {
     const { language, avatar, voice, delivery, rate, pitch, sensitivity } = values.value;
     return { language, avatar, voice, delivery, rate, pitch, ...(sensitivity ? { threshold: Number((1 - sensitivity).toFixed(2)) } : {}) };
