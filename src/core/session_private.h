@@ -140,7 +140,7 @@ enum floor { FLOOR_NONE = 0, FLOOR_WAITS, FLOOR_HELD };
 /* What is told of a session to those who look after the server. */
 struct profile {
     char language[16], avatar[64], voice[64], address[64];
-    char client[AC_CLIENT_ID_MAX + 1]; /* its own name, "" = not told */
+    char client[AC_CLIENT_ID_MAX + 1];            /* its own name, "" = not told */
     struct ac_turn_info turns[AC_TIMELINE_TURNS]; /* a ring */
     size_t n_turns;                               /* that ever began */
 };

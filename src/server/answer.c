@@ -198,13 +198,17 @@ int http_send_problem(struct lws *wsi, struct pss *pss, int status, const char *
     va_start(args, fmt);
     vsnprintf(detail, sizeof detail, fmt, args);
     va_end(args);
+    if (!ac_utf8_valid(detail, strlen(detail))) /* it quotes bytes of the request, or is cut in a character */
+        for (char *c = detail; *c; c++)
+            if ((unsigned char)*c >= 0x80)
+                *c = '?';
     json_t *j = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", status_title(status),
                           "status", status, "detail", detail);
     if (pss->req->extra)
         json_object_update_missing(j, pss->req->extra);
     char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
     json_decref(j);
-    if (!text) /* the detail quoted bytes that are not UTF-8 */
+    if (!text) /* memory is short */
         text = ac_asprintf("{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d}", status_title(status),
                            status);
     pss->req->owned = text;

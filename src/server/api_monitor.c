@@ -16,8 +16,9 @@ static json_t *turns_json(struct ac_metrics *m)
     uint64_t done = ac_metrics_count(m, AC_COUNT_TURNS_DONE),
              interrupted = ac_metrics_count(m, AC_COUNT_TURNS_INTERRUPTED),
              failed = ac_metrics_count(m, AC_COUNT_TURNS_FAILED);
-    return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)(done + interrupted + failed), "done",
-                     (json_int_t)done, "interrupted", (json_int_t)interrupted, "failed", (json_int_t)failed);
+    uint64_t total = done + interrupted + failed;
+    return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)total, "done", (json_int_t)done,
+                     "interrupted", (json_int_t)interrupted, "failed", (json_int_t)failed);
 }
 
 /* Those that came up. */

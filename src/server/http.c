@@ -66,14 +66,21 @@ int http_body_complete(struct ac_server *s, struct lws *wsi, struct pss *pss)
     if (!r || !r->draft)
         return 0;
     r->close = false;
-    return r->route->body(s, wsi, pss);
+    int result = r->route->body(s, wsi, pss);
+    if (r->draft) { /* it was refused: what comes behind the body is not for it */
+        api_free_job(r->draft);
+        r->draft = NULL;
+    }
+    return result;
 }
 
-static bool has_body(struct lws *wsi)
+/* Whether the library goes on reading a body: one that is announced, or that the method may have. */
+static bool has_body(struct lws *wsi, int method)
 {
     char length[24];
+    bool may = method == LWSHUMETH_POST || method == LWSHUMETH_PUT || method == LWSHUMETH_PATCH;
     http_copy_header(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-    return (*length && strcmp(length, "0") != 0) ||
+    return (*length ? strcmp(length, "0") != 0 : may) ||
            lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
 }
 
@@ -87,7 +94,7 @@ static struct request *request_new(struct ac_server *s, struct lws *wsi, const c
     r->method = method;
     r->head = method == LWSHUMETH_HEAD;
     r->start_us = ac_now_us();
-    r->close = has_body(wsi); /* an answer without it does not wait for it */
+    r->close = has_body(wsi, method); /* an answer without it does not wait for it */
     lws_strncpy(r->path, path, sizeof r->path);
     guard_identify(s, wsi, &r->who);
     http_copy_header(wsi, r->if_none_match, sizeof r->if_none_match, WSI_TOKEN_HTTP_IF_NONE_MATCH);

@@ -74,7 +74,8 @@ static json_t *ask(int port, const char *method, const char *path, const char *h
     json_t *j = json_loads(r.body, JSON_DECODE_ANY, NULL);
     if (status >= 400) {
         assert_string_equal(http_header(&r, "content-type"), "application/problem+json");
-        assert_int_equal(json_integer_value(json_object_get(j, "status")), status);
+        if (json_integer_value(json_object_get(j, "status")) != status)
+            fail_msg("%s %s: no problem document: %s", method, path, r.body);
         assert_true(strlen(json_string_value(json_object_get(j, "detail"))) > 10);
     }
     if (status == 204)
@@ -217,9 +218,9 @@ static void test_bad_bodies(void **state)
         int status;
         const char *detail;
     } cases[] = {
-        {"", 400, "`title`"},
+        {"", 400, "JSON object"},
         {"{", 400, "not JSON"},
-        {"[1]", 400, "`title`"},
+        {"[1]", 400, "JSON object"},
         {"\"title\"", 400, "not JSON"},
         {"{}", 400, "`title`"},
         {"{\"title\":5}", 400, "`title`"},
@@ -252,7 +253,7 @@ static void test_bad_bodies(void **state)
     ask_problem("PATCH", path, AS_ANNA "Content-Length: 99999999999999999999999999\r\n", 413, "4096 bytes");
     ask_problem("PATCH", path, AS_ANNA "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", 411,
                 "Content-Length");
-    ask_problem("PATCH", path, AS_ANNA, 400, "`title`");
+    ask_problem("PATCH", path, AS_ANNA, 400, "JSON object");
     json_t *j = ask(world.port, "GET", path, AS_ANNA, 200);
     assert_string_equal(string(j, "title"), "x");
     json_decref(j);
@@ -275,15 +276,15 @@ static void test_one_connection(void **state)
     assert_non_null(strstr(r.body, "\"title\":\"Two\""));
     http_free(&r);
     free(bytes);
-    /* one that is refused takes its body with it */
+    /* one that is refused ends the connection: nobody reads its body */
     bytes = ac_asprintf("POST %s HTTP/1.1\r\nHost: x\r\n" AS_ANNA "Content-Length: 15\r\n\r\n"
                         "{\"title\":\"Bad\"}"
                         "GET %s HTTP/1.1\r\nHost: x\r\n" AS_ANNA "Connection: close\r\n\r\n",
                         path, path);
     assert_true(http_raw(world.port, bytes, strlen(bytes), &r));
     assert_int_equal(r.status, 405);
-    assert_non_null(strstr(r.body, "HTTP/1.1 200"));
-    assert_non_null(strstr(r.body, "\"title\":\"Two\""));
+    assert_string_equal(http_header(&r, "connection"), "close");
+    assert_null(strstr(r.body, "HTTP/1.1"));
     http_free(&r);
     free(bytes);
     free(path);
@@ -334,11 +335,11 @@ static void test_methods(void **state)
         assert_string_equal(http_header(&r, "allow"), cases[i].allow);
         http_free(&r);
     }
-    ask_problem("GET", "/api/conversations/", AS_ANNA, 404, "docs/protocol.md");
-    ask_problem("GET", "/api/conversations/abc", AS_ANNA, 404, "docs/protocol.md");
-    ask_problem("GET", "/api/conversationsx", AS_ANNA, 404, "docs/protocol.md");
+    ask_problem("GET", "/api/conversations/", AS_ANNA, 404, "/docs lists the paths");
+    ask_problem("GET", "/api/conversations/abc", AS_ANNA, 404, "");
+    ask_problem("GET", "/api/conversationsx", AS_ANNA, 404, "");
     char *more = ac_asprintf("%s/more", one);
-    ask_problem("GET", more, AS_ANNA, 404, "docs/protocol.md");
+    ask_problem("GET", more, AS_ANNA, 404, "");
     free(more);
     free(export);
     free(one);

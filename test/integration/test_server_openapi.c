@@ -351,10 +351,12 @@ static void test_history_is_its_own(void **state)
 static void test_config_takes_effect(void **state)
 {
     (void)state;
-    static const char put[] = "PUT /api/config HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40\r\n\r\n"
-                              "{\"set\":{\"server.max_sessions\":\"11\"}}     ";
+    static const char body[] = "{\"set\":{\"server.max_sessions\":\"11\"}}";
     struct http_response r;
-    assert_true(http_raw(world.port, put, sizeof put - 1, &r));
+    char *put = ac_asprintf("PUT /api/config HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s",
+                            sizeof body - 1, body);
+    assert_true(http_raw(world.port, put, strlen(put), &r));
+    free(put);
     assert_int_equal(r.status, 200);
     assert_string_equal(r.body, "{\"changed\":[\"server.max_sessions\"]}");
     http_free(&r);
