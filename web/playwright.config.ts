@@ -7,7 +7,7 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   timeout: 60_000,
-  globalTimeout: 900_000,
+  globalTimeout: 2_400_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],
   use: {
