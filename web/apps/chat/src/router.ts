@@ -1,5 +1,9 @@
 import { createRouter, createWebHistory } from "vue-router";
+import { takeToken } from "./lib/token";
 import ChatView from "./views/ChatView.vue";
+
+/* Before the router reads the address, which it would write back. */
+takeToken();
 
 export const router = createRouter({
   history: createWebHistory(),

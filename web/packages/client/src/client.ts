@@ -19,6 +19,8 @@ export interface ConnectionEvent {
   /** Why the last socket closed, where it is known. */
   closeCode?: number;
   reason?: string;
+  /** The socket closed before it opened: nobody there, or refused (a browser does not tell which, or why). */
+  refused?: boolean;
 }
 
 export interface ClientEvents extends ServerMessages {
@@ -39,6 +41,8 @@ export interface ClientOptions {
   client?: string;
   /** The conversation to go on with. */
   conversation?: string;
+  /** Where the server wants one; a function is asked at each attempt. */
+  token?: string | (() => string);
   WebSocket?: typeof WebSocket;
   backoff?: { firstMs?: number; maxMs?: number; factor?: number };
   /** Quiet time after which a ping goes out, and time for its answer. */
@@ -91,6 +95,8 @@ export class AvatarClient extends Emitter<ClientEvents> {
   private lastHeard = 0;
   private pingedAt = 0;
   private wanted = false;
+  /** This attempt's socket has been open. */
+  private opened = false;
   /** Proves that the session is ours when the connection was lost. */
   private resumeToken = "";
 
@@ -198,11 +204,14 @@ export class AvatarClient extends Emitter<ClientEvents> {
     const Socket = this.options.WebSocket ?? WebSocket;
     this.attempt++;
     this.setStatus({ status, retryInMs: 0, attempt: this.attempt });
+    this.opened = false;
+    const query = this.tokenQuery();
     let socket: WebSocket;
     try {
-      socket = new Socket(`${this.options.url.replace(/\/$/, "")}/${this.sessionId}`);
+      socket = new Socket(`${this.options.url.replace(/\/$/, "")}/${this.sessionId}${query}`);
     } catch (e) {
-      this.lost(undefined, String(e));
+      /* Browsers say the address; the token is to be in no message. */
+      this.lost(undefined, String(e).replace(query, ""));
       return;
     }
     this.socket = socket;
@@ -211,13 +220,22 @@ export class AvatarClient extends Emitter<ClientEvents> {
     this.overtaken.clear();
     socket.binaryType = "arraybuffer";
     const resume = this.resumeToken ? { resume: this.resumeToken } : {};
-    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", data: { ...this.greeting(this.conversation), ...resume } }));
+    socket.onopen = () => {
+      this.opened = true;
+      socket.send(JSON.stringify({ type: "hello", data: { ...this.greeting(this.conversation), ...resume } }));
+    };
     socket.onmessage = (e: MessageEvent) => this.onMessage(e.data);
     socket.onclose = (e: CloseEvent) => this.lost(e.code, e.reason);
     this.openTimer = setTimeout(() => this.fail("the server did not answer"), this.options.openMs ?? 10_000);
     this.lastHeard = Date.now();
     this.pingedAt = 0;
     this.pingTimer = setInterval(() => this.watch(), 1000);
+  }
+
+  private tokenQuery(): string {
+    const { token } = this.options;
+    const value = typeof token === "function" ? token() : token;
+    return value ? `?token=${encodeURIComponent(value)}` : "";
   }
 
   /** Sends a ping after quiet; gives the socket up when the answer stays out. */
@@ -267,7 +285,8 @@ export class AvatarClient extends Emitter<ClientEvents> {
     const base = Math.min(maxMs, Math.max(closeCode === 1013 ? 3000 : 0, firstMs * factor ** Math.min(this.attempt, 16)));
     const retryInMs = Math.round(base * (0.5 + 0.5 * (this.options.random ?? Math.random)()));
     this.retryTimer = setTimeout(this.retryNow, retryInMs);
-    this.setStatus({ status: "lost", retryInMs, attempt: this.attempt, closeCode, reason });
+    const refused = closeCode !== undefined && !this.opened;
+    this.setStatus({ status: "lost", retryInMs, attempt: this.attempt, closeCode, reason, refused });
   }
 
   private onMessage(data: string | ArrayBuffer): void {

@@ -66,6 +66,44 @@ describe("session", () => {
     expect(FakeSocket.last.sent.at(-1)).toEqual({ type, data });
   });
 
+  it("gives the token in the address, asked for anew at each attempt", () => {
+    let token = "";
+    const { client } = make({ token: () => token });
+    client.connect();
+    expect(FakeSocket.last.url).toBe("ws://host/ws/s1");
+    FakeSocket.last.drop();
+    token = "a b&c";
+    client.retryNow();
+    expect(FakeSocket.last.url).toBe("ws://host/ws/s1?token=a%20b%26c");
+    make({ token: "a-fixed-token", url: "wss://host/ws/" }).client.connect();
+    expect(FakeSocket.last.url).toBe("wss://host/ws/s1?token=a-fixed-token");
+  });
+
+  it("keeps the token out of what it says when the address is none", () => {
+    class Choosy {
+      constructor(url: string) {
+        throw new SyntaxError(`The URL '${url}' is invalid.`);
+      }
+    }
+    const { client, of } = make({ token: "a-secret-token", WebSocket: Choosy });
+    client.connect();
+    const { reason, refused } = of("connection").at(-1) as ConnectionEvent;
+    expect([reason, refused]).toEqual(["SyntaxError: The URL 'ws://host/ws/s1' is invalid.", false]);
+  });
+
+  it("tells a socket that never opened from one that was lost", () => {
+    const { client, of } = make();
+    const refused = () => (of("connection").at(-1) as ConnectionEvent).refused;
+    client.connect();
+    FakeSocket.last.drop();
+    expect(refused()).toBe(true);
+    client.retryNow();
+    expect(refused()).toBeUndefined();
+    FakeSocket.last.accept();
+    FakeSocket.last.drop();
+    expect(refused()).toBe(false);
+  });
+
   it("ignores unknown types and reports what is not JSON", () => {
     const { of } = connected();
     FakeSocket.last.server("novelty", { a: 1 });

@@ -47,6 +47,14 @@ export const en = {
     copied: "Copied",
     opening: "The conversation is being opened…",
   },
+  access: {
+    title: "This server wants an access token",
+    intro: "Whoever runs the server can give you one. It is kept for this tab only.",
+    field: "Access token",
+    wrong: "The server does not accept this token.",
+    failed: "The token could not be tried: {message}",
+    connect: "Connect",
+  },
   history: {
     title: "Conversations",
     close: "Close the list",

@@ -49,6 +49,14 @@ export const zhCN: typeof en = {
     copied: "已复制",
     opening: "正在打开对话…",
   },
+  access: {
+    title: "此服务器需要访问令牌",
+    intro: "可向服务器的管理者索取。令牌仅为此标签页保存。",
+    field: "访问令牌",
+    wrong: "服务器不接受此令牌。",
+    failed: "无法验证令牌：{message}",
+    connect: "连接",
+  },
   history: {
     title: "历史对话",
     close: "关闭列表",

@@ -1,6 +1,7 @@
 /** The kept conversations of this browser (`/api/conversations` of docs/protocol.md), and how a list of them is shown. */
-import { request } from "@avatar-chat/ui";
+import { HttpError, request } from "@avatar-chat/ui";
 import { clientName } from "./identity";
+import { authorization } from "./token";
 
 export interface ConversationInfo {
   id: string;
@@ -18,7 +19,18 @@ export const MAX_TITLE = 120;
 const BASE = "/api/conversations";
 const at = (id: string) => `${BASE}/${encodeURIComponent(id)}`;
 const call = (path: string, init: RequestInit = {}) =>
-  request(path, { cache: "no-store", ...init, headers: { ...init.headers, "X-Client-Id": clientName() } });
+  request(path, { cache: "no-store", ...init, headers: { ...init.headers, ...authorization(), "X-Client-Id": clientName() } });
+
+/** Whether the server takes the token; throws when it cannot be asked. Anything but 401 is said behind that door, also that nothing is kept. */
+export async function isAdmitted(token: string): Promise<boolean> {
+  try {
+    await request(BASE, { cache: "no-store", headers: { ...authorization(token), "X-Client-Id": clientName() } });
+  } catch (e) {
+    if (!(e instanceof HttpError) || e.status === 429 || e.status >= 500) throw e;
+    return e.status !== 401;
+  }
+  return true;
+}
 
 export const listConversations = async (): Promise<ConversationInfo[]> => (await call(BASE)).json();
 export const deleteConversation = (id: string) => call(at(id), { method: "DELETE" });

@@ -3,6 +3,7 @@
  * only the sound is played. Nothing is kept of it, since it gives no `client`.
  */
 import { AvatarClient, type Chunk, type ClientOptions, type Prefs } from "@avatar-chat/client";
+import { clientToken } from "./token";
 
 export type SampleFault = "silent" | "late" | { message: string };
 
@@ -21,7 +22,7 @@ const LATE_MS = 20_000;
 
 /** Begin it inside a gesture. The function given back stops it. */
 export function playSample({ url, prefs, text, volume, done, WebSocket, lateMs = LATE_MS }: SampleOptions): () => void {
-  const client = new AvatarClient({ url, prefs: { ...prefs, delivery: "clip" }, WebSocket });
+  const client = new AvatarClient({ url, token: clientToken, prefs: { ...prefs, delivery: "clip" }, WebSocket });
   const audio = new Audio();
   const waiting: Chunk[] = [];
   let [asked, whole, playing, heard, live] = [false, false, false, false, true];

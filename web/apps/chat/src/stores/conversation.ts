@@ -13,6 +13,7 @@ import { defineStore } from "pinia";
 import { computed, ref, shallowRef, watch } from "vue";
 import { clientName, currentConversation, keepConversation } from "../lib/identity";
 import { splitThoughts } from "../lib/thoughts";
+import { clientToken } from "../lib/token";
 
 export interface Message {
   id: number;
@@ -259,7 +260,7 @@ export const useConversation = defineStore("conversation", () => {
   function start(options: ClientOptions): void {
     if (client.value) return;
     id.value = opening.value = currentConversation();
-    client.value = new AvatarClient({ client: clientName(), conversation: id.value, ...options });
+    client.value = new AvatarClient({ client: clientName(), token: clientToken, conversation: id.value, ...options });
     listen(client.value);
     client.value.connect();
   }
