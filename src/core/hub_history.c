@@ -66,7 +66,8 @@ void hub_history_open(struct ac_hub *hub)
         return;
     }
     ac_store_state(hub->store, &state);
-    ac_log_info("history", "opened", AC_S("store", ac_store_where(hub->store)), AC_I("conversations", state.conversations));
+    ac_log_info("history", "opened", AC_S("store", ac_store_where(hub->store)),
+                AC_I("conversations", state.conversations));
     hub->history = ac_strand_new(hub->pool, "history", true);
     ac_strand_post(hub->history, ac_now_us() + prune_every_us, 0, prune, hub);
 }
