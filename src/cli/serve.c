@@ -175,7 +175,8 @@ static int serve(const struct ac_config *cfg)
         status = AC_EXIT_OK;
     ac_server_free(server);
 out:
-    ac_hub_free(hub, GRACE_MS);
+    if (!ac_hub_free(hub, GRACE_MS))
+        _exit(status); /* an engine still uses what would be freed now */
     if (status == AC_EXIT_OK)
         ac_log_info("server", "stopped");
     return status;

@@ -224,10 +224,10 @@ static void free_loaded(struct ac_hub *hub)
     }
 }
 
-void ac_hub_free(struct ac_hub *hub, int grace_ms)
+bool ac_hub_free(struct ac_hub *hub, int grace_ms)
 {
     if (!hub)
-        return;
+        return true;
     ac_hub_drain(hub);
     hub_expire(hub);
     ac_cancel_trigger(hub->cancel);
@@ -240,7 +240,7 @@ void ac_hub_free(struct ac_hub *hub, int grace_ms)
     if (left || ac_pool_free(hub->pool, grace_ms)) {
         /* an engine that ignores its cancel token still runs in there: its memory must outlive it */
         ac_log_warn("hub", "left_running", AC_I("parts", left));
-        return;
+        return false;
     }
     ac_store_close(hub->store);
     ac_models_free(hub->models);
@@ -255,6 +255,7 @@ void ac_hub_free(struct ac_hub *hub, int grace_ms)
     pthread_mutex_destroy(&hub->reload_lock);
     pthread_mutex_destroy(&hub->lock);
     free(hub);
+    return true;
 }
 
 struct ac_pool *ac_hub_pool(struct ac_hub *hub)

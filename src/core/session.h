@@ -54,8 +54,11 @@ struct ac_session_stats {
 struct ac_hub; /* what sessions share: pool, models, configuration, counters */
 
 int ac_hub_new(struct ac_hub **hub, const struct ac_config *cfg);
-/* Cancels all turns, waits (grace_ms) for the sessions to end, frees. */
-void ac_hub_free(struct ac_hub *hub, int grace_ms);
+/*
+ * Cancels all turns, waits (grace_ms) for the sessions to end, frees. False: an engine did not end; hub and
+ * configuration are left to it and must not be freed.
+ */
+bool ac_hub_free(struct ac_hub *hub, int grace_ms);
 struct ac_pool *ac_hub_pool(struct ac_hub *hub);
 struct ac_models *ac_hub_models(struct ac_hub *hub);
 const struct ac_config *ac_hub_config(struct ac_hub *hub);
