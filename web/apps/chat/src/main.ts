@@ -1,3 +1,4 @@
+/** Starts the chat page. */
 import { createPinia } from "pinia";
 import { createApp } from "vue";
 import App from "./App.vue";

@@ -1,3 +1,4 @@
+/** The chat page's views. */
 import { createRouter, createWebHistory } from "vue-router";
 import { takeToken } from "./lib/token";
 import ChatView from "./views/ChatView.vue";

@@ -1,3 +1,4 @@
+/** Starts the monitoring panel. */
 import { createPinia } from "pinia";
 import { createApp } from "vue";
 import App from "./App.vue";

@@ -1,3 +1,4 @@
+/** Both languages have the same texts. */
 import { join } from "node:path";
 import { describe } from "vitest";
 import { checkMessages } from "../../../packages/ui/test/messages";

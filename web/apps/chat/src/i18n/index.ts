@@ -1,3 +1,4 @@
+/** The chat page's texts, in the languages it has. */
 import { makeI18n } from "@avatar-chat/ui";
 import { en } from "./en";
 import { zhCN } from "./zh-CN";
