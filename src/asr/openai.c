@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "net/breaker.h"
 #include "net/http.h"
+#include "net/service_error.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -157,12 +158,11 @@ static void set_language(char out[16], const char *asked, const char *configured
 
 /* ---- answer ---- */
 
-/* The service's own words: {"error": {"message": …}}, else the beginning of what it sent. */
+/* The service's own words, else the beginning of what it sent. */
 static void service_says(const struct ac_http_answer *a, char *out, size_t size)
 {
     json_t *root = json_loadb(a->body.p ? a->body.p : "", a->body.len, 0, NULL);
-    json_t *error = json_object_get(root, "error");
-    const char *said = json_string_value(json_is_object(error) ? json_object_get(error, "message") : error);
+    const char *said = ac_service_error(root);
 
     if (said)
         snprintf(out, size, "%.120s", said);

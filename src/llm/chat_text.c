@@ -2,6 +2,7 @@
 #include "llm/chat_text.h"
 
 #include "llm/chat_stream.h"
+#include "net/service_error.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -116,30 +117,6 @@ void ac_chat_one_line(const char *text, size_t len, char *out, size_t size)
     ac_str_free(&one);
 }
 
-/* The first text among those that services use for their message. */
-static const char *find_message(const json_t *root)
-{
-    static const char *const names[] = {"message",           "error", "detail", "msg", "error_msg",
-                                        "error_description", "code"};
-    const json_t *v;
-
-    if (json_is_array(root))
-        root = json_array_get(root, 0);
-    v = json_object_get(root, "error");
-    if (json_is_string(v))
-        return json_string_value(v);
-    if (json_is_object(v))
-        root = v;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        v = json_object_get(root, names[i]);
-        if (json_is_array(v)) /* of a validator: [{"msg": …}] */
-            v = json_object_get(json_array_get(v, 0), "msg");
-        if (json_is_string(v) && json_string_length(v))
-            return json_string_value(v);
-    }
-    return NULL;
-}
-
 void ac_chat_error_text(const char *body, size_t len, char *out, size_t size)
 {
     struct ac_str text = {0};
@@ -148,7 +125,7 @@ void ac_chat_error_text(const char *body, size_t len, char *out, size_t size)
 
     ac_chat_repair(body, len, &text);
     root = json_loadb(text.p ? text.p : "", text.len, 0, NULL);
-    said = find_message(root);
+    said = ac_service_error(root);
     if (!said && !root)
         said = text.p ? text.p : "";
     ac_chat_one_line(said ? said : "", said ? strlen(said) : 0, out, size);

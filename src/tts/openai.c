@@ -7,6 +7,7 @@
  *     tts: {use: [openai, flite, espeak], openai: {base_url: "http://127.0.0.1:8880/v1", model: kokoro}}
  */
 #include "net/http.h"
+#include "net/service_error.h"
 #include "tts/openai_private.h"
 #include "tts/remote.h"
 #include "tts/sound.h"
@@ -209,15 +210,9 @@ static void end(struct take *t)
 /* What the service says is wrong, from the usual places of an error. */
 static void error_text(const char *body, size_t len, char *out, size_t size)
 {
-    static const char *const members[] = {"message", "detail", "error", "msg"};
-    json_t *root = json_loadb(body, len, 0, NULL), *in = json_object_get(root, "error");
-    const char *text = NULL;
+    json_t *root = json_loadb(body, len, 0, NULL);
+    const char *text = ac_service_error(root);
 
-    in = json_is_object(in) ? in : root;
-    for (size_t i = 0; !text && i < sizeof members / sizeof *members; i++) {
-        json_t *m = json_object_get(in, members[i]);
-        text = json_string_value(json_is_object(m) ? json_object_get(m, "message") : m);
-    }
     if (text)
         snprintf(out, size, "%s", text);
     json_decref(root);
