@@ -7,10 +7,12 @@ BEGIN {
     may["media"] = "avatarchat base"
     may["infer"] = "avatarchat base"
     may["net"] = "avatarchat base"
+    may["face"] = "avatarchat base media"
     may["core"] = "avatarchat base media"
     n = split("vad asr llm tts lipsync avatar", stages, " ")
     for (i = 1; i <= n; i++)
         may[stages[i]] = "avatarchat base media infer net"
+    may["avatar"] = may["avatar"] " face"
     may["server"] = "avatarchat base media core"
     may["cli"] = "avatarchat base media infer net core server"
 }

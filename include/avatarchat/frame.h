@@ -164,6 +164,8 @@ struct ac_pose {
     float energy;  /* 0 … 1: loudness of the speech around this frame */
     bool speaking; /* false: rest between or after sentences */
     int64_t frame; /* number in the turn, from 0; time = frame / fps; some are left out where time is short */
+    int64_t sentence_frame; /* the same from the start of the sentence's speech; -1 = no speech (idle) */
+    bool save; /* time is short: an engine that can do with less work for this picture should (interpolate) */
     int64_t idle_us; /* phase of the idle motion (breath, gaze, blinks) to show at this frame, 0 …
                         AC_IDLE_PERIOD_US */
 };

@@ -12,7 +12,8 @@
  * Life, and who calls when:
  *
  *     model_open ── once a process, on first use; shared, read-only afterwards (or locked by the engine)
- *       open     ── once a session (or whenever the session's choices change)
+ *       open     ── once a session (or whenever the session's choices change); AC_ENOTSUP: the choice is
+ *                no business of this engine, the next one of the list is asked without further ado
  *         process(in) … process(NULL)   one unit of work: a question, a sentence, a piece of speech;
  *                                       NULL = the unit is complete, push what is held back
  *         reset  ── interruption: drop state, keep resources; afterwards as after open
@@ -161,7 +162,29 @@ enum {
     AC_HANDLER_WAITS = 1,      /* process waits on the network or another process */
     AC_HANDLER_SUMMARIZES = 2, /* LLM: can sum up a conversation (ac_chat.summarize) */
     /* does nothing without settings, or sends what is said to others: used only where `use` names it */
-    AC_HANDLER_NEEDS_CONFIG = 4
+    AC_HANDLER_NEEDS_CONFIG = 4,
+    /*
+     * AVATAR: moves the lips by the sound. Gets, besides POSE, every SPEECH frame of the sentence, each
+     * before the poses that need it: a pose comes when the speech reaches hear_ahead_ms beyond it, or is
+     * complete (ac_speech.last). start_sample 0 begins a sentence.
+     */
+    AC_HANDLER_HEARS = 8,
+    AC_HANDLER_SAVES = 16 /* AVATAR: heeds ac_pose.save; asked to before pictures are left out */
+};
+
+/* What an engine is to make of a user's file (ac_handler_info.make). */
+struct ac_make {
+    const char *file;           /* photo or video; not trusted */
+    const char *folder;         /* exists; FOLDER/ID is made, whole or not at all */
+    const char *id;             /* checked: a-z 0-9 _ -, at most 63 */
+    const char *name, *licence; /* for people, UTF-8; may be "" */
+    const char *gender;         /* "female", "male", "" */
+    bool replace;               /* FOLDER/ID may be there already */
+    /* Tells how far it is, 0 … 1, and what is being done; may be NULL. */
+    void (*progress)(void *arg, double done, const char *step);
+    /* Tells what was found, one line at a time ("face 212x280 at (140, 96), 3 of 512 frames without"). */
+    void (*found)(void *arg, const char *line);
+    void *arg;
 };
 
 struct ac_handler_info {
@@ -170,6 +193,7 @@ struct ac_handler_info {
     enum ac_stage stage;
     enum ac_frame_type in, out;
     unsigned flags;
+    int hear_ahead_ms;                      /* with AC_HANDLER_HEARS */
     size_t cfg_size, model_size, inst_size; /* structs the framework allocates, zeroed */
     const struct ac_option *options;        /* ends with AC_OPTIONS_END; NULL = none */
 
@@ -186,6 +210,12 @@ struct ac_handler_info {
     void (*warm)(void *inst, struct ac_cancel *cancel);
     /* optional: what can be chosen (voices, avatars) */
     int (*list)(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg);
+    /*
+     * optional: makes one more choice (an avatar) of a file. Refusals (AC_EINVAL no face …, AC_ELIMIT,
+     * AC_EBUSY: it is there already) say in env what is wrong and what would be right.
+     */
+    int (*make)(void *model, const void *cfg, struct ac_env *env, const struct ac_make *make,
+                struct ac_cancel *cancel);
 };
 
 #endif

@@ -406,3 +406,29 @@ size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, 
         listed += ac_models_list_engine(m, engines[i], fn, arg);
     return listed;
 }
+
+int ac_models_make(struct ac_models *m, enum ac_stage stage, const struct ac_make *make, struct ac_cancel *c,
+                   char *reason)
+{
+    const struct ac_handler_info *const *engines;
+    size_t n = ac_config_use(m->cfg, stage, &engines), i = 0;
+
+    while (i < n && !engines[i]->make)
+        i++;
+    struct slot *s = i < n ? slot_of(m, engines[i]) : NULL;
+    if (!s) {
+        if (reason)
+            snprintf(reason, REASON_SIZE, "no engine of %s.use can make one", ac_stage_name(stage));
+        return AC_ENOTSUP;
+    }
+    int err = slot_get(m, s, reason);
+    if (err)
+        return err;
+    struct ac_env env;
+    env_init(&env, m, s, NULL);
+    err = s->info->make(s->model, s->cfg, &env, make, c);
+    if (err)
+        give_reason(reason, &env, err);
+    slot_put(s);
+    return err;
+}

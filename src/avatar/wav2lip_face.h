@@ -1,0 +1,48 @@
+/*
+ * Between pictures and Wav2Lip's tensors: the face is cut out and scaled, the generated lower half is scaled
+ * back and laid over the picture. Scaling is bilinear with pixel centres at one half, as OpenCV's
+ * INTER_LINEAR (which the published code uses) does it. No state; any thread.
+ */
+#ifndef AC_AVATAR_WAV2LIP_FACE_H
+#define AC_AVATAR_WAV2LIP_FACE_H
+
+#include "avatarchat/frame.h"
+#include "media/rgb.h"
+
+/* Whole pixels of a picture. */
+struct ac_w2l_box {
+    int x, y, width, height;
+};
+
+/* The box's pixels, scaled to side × side, as B, G, R. The box lies inside of the picture. */
+void ac_w2l_face_cut(const struct ac_rgb *pic, const struct ac_w2l_box *box, int side, uint8_t *bgr);
+/*
+ * The six input planes, each side × side, 0 … 1: B, G, R with the lower half blank, then B, G, R whole.
+ */
+void ac_w2l_face_planes(const uint8_t *bgr, int side, float *planes);
+/* Three planes of `rows` rows, 0 … 1, become B, G, R bytes (cut, not rounded, as the published code does). */
+void ac_w2l_face_bytes(const float *planes, int rows, int side, uint8_t *bgr);
+
+/*
+ * Lays a generated lower half (side / 2 rows of side pixels) over the lower half of the box in a YUV picture.
+ * mask: mask_side × mask_side weights that span the whole box. match: B, G, R to add to the generated pixels,
+ * so that they have the template's colour at the seam. strength 0 … 1: 0 leaves the picture as it is (to
+ * fade).
+ */
+struct ac_w2l_mouth {
+    const uint8_t *bgr;
+    int side;
+    const uint8_t *mask;
+    int mask_side;
+    float match[3];
+    float strength;
+};
+void ac_w2l_face_paste(struct ac_picture *pic, const struct ac_w2l_box *box,
+                       const struct ac_w2l_mouth *mouth);
+/*
+ * The difference between template and generated face (B, G, R) around the mask's edge, where both show the
+ * same skin. face: the template's cut-out, side × side.
+ */
+void ac_w2l_face_match(const uint8_t *face, const struct ac_w2l_mouth *mouth, float match[3]);
+
+#endif

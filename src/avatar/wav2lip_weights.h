@@ -1,0 +1,43 @@
+/*
+ * The weights of a Wav2Lip generator, taken out of any export of it: the graph is walked, batch normalisation
+ * is folded into the convolution before it, and what is left is compared with the known topology
+ * (wav2lip_weights.c lists it). An export that is something else is refused with the first difference.
+ *
+ * Threads: read-only once loaded.
+ */
+#ifndef AC_AVATAR_WAV2LIP_WEIGHTS_H
+#define AC_AVATAR_WAV2LIP_WEIGHTS_H
+
+#include "avatarchat/handler.h"
+
+enum { AC_W2L_MAX_CONVS = 16, AC_W2L_MAX_BLOCKS = 10 };
+
+/* One convolution with its bias; w: [out][in][kh][kw], transposed: [in][out][kh][kw]. */
+struct ac_w2l_conv {
+    int in, out;
+    int kernel[2], stride[2], pad[2], out_pad[2]; /* height, width */
+    bool transposed, residual /* the input is added before ReLU */, relu;
+    float *w, *b;
+};
+
+struct ac_w2l_block {
+    int n;
+    struct ac_w2l_conv conv[AC_W2L_MAX_CONVS];
+};
+
+struct ac_w2l_weights {
+    int side;              /* 96, 256 */
+    int n_face, n_decoder; /* blocks: 7 and 7 (96), 8 and 8 (256) */
+    struct ac_w2l_block face[AC_W2L_MAX_BLOCKS];
+    struct ac_w2l_block audio; /* all its convolutions */
+    struct ac_w2l_block decoder[AC_W2L_MAX_BLOCKS];
+    struct ac_w2l_block output; /* 3×3 with ReLU, 1×1 without; Sigmoid follows */
+    char sha256[65];            /* of the file */
+    void *priv;
+};
+
+/* remedy as in ac_infer_open. AC_EMODEL: missing, damaged, another model. AC_ECANCELED. */
+int ac_w2l_weights_load(struct ac_w2l_weights **w, const char *path, const char *remedy, struct ac_env *env);
+void ac_w2l_weights_free(struct ac_w2l_weights *w);
+
+#endif
