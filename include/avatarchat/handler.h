@@ -153,6 +153,7 @@ struct ac_item {
     const char *lang;   /* BCP 47 or "" */
     const char *gender; /* "female", "male" or "" */
     const char *detail; /* one line, or "" */
+    const char *note;   /* why it cannot be used as it should, and the remedy; NULL or "": it can */
 };
 typedef void ac_item_fn(void *arg, const struct ac_item *item);
 
@@ -184,6 +185,12 @@ struct ac_make {
     void (*progress)(void *arg, double done, const char *step);
     /* Tells what was found, one line at a time ("face 212x280 at (140, 96), 3 of 512 frames without"). */
     void (*found)(void *arg, const char *line);
+    /*
+     * Names a refusal for programs, before the sentence of ac_env_fail: one of file_kind, file_broken,
+     * file_large, video_long, face_none, face_many, face_small, face_blurred, face_turned, face_cut,
+     * face_lost (missing from too many pictures of a video); may be NULL.
+     */
+    void (*refused)(void *arg, const char *code);
     void *arg;
 };
 
