@@ -1,14 +1,14 @@
-/* Checksums with libcrypto, archives with libarchive (models_files.h). */
+/* Archives with libarchive, checksums of their files (models_files.h). */
 #include "cli/models_files.h"
 
 #include "avatarchat/err.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,28 +16,6 @@
 #include <unistd.h>
 
 enum { BLOCK_BYTES = 1 << 16 };
-
-int ac_file_sha256(const char *path, char hex[65])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    FILE *f = fopen(path, "rbe");
-
-    if (!f)
-        return errno == ENOENT ? AC_ENOENT : AC_EIO;
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    char *block = ac_alloc(BLOCK_BYTES);
-    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-    for (size_t got; ok && (got = fread(block, 1, BLOCK_BYTES, f)) > 0;)
-        ok = EVP_DigestUpdate(md, block, got);
-    ok = ok && !ferror(f) && EVP_DigestFinal_ex(md, digest, &n) && n == 32;
-    for (unsigned i = 0; ok && i < n; i++)
-        snprintf(hex + (size_t)2 * i, 3, "%02x", digest[i]);
-    free(block);
-    EVP_MD_CTX_free(md);
-    fclose(f);
-    return ok ? AC_OK : AC_EIO;
-}
 
 /* ---- unpacking ---- */
 
@@ -103,7 +81,7 @@ static int write_sums(const struct ac_model_entry *e, const char *folder, struct
 
     for (size_t i = 0; ok && i < e->n_files; i++) {
         char *file = ac_asprintf("%s/%s", folder, e->files[i]);
-        ok = ac_file_sha256(file, hex) == 0 && fprintf(f, "%s  %s\n", hex, e->files[i]) > 0;
+        ok = ac_sha256_file(file, hex) == 0 && fprintf(f, "%s  %s\n", hex, e->files[i]) > 0;
         free(file);
     }
     if (f && fclose(f) != 0)
@@ -167,7 +145,7 @@ int ac_model_verify(const struct ac_model_entry *e, const char *folder, struct a
         char *file = ac_asprintf("%s/%s", folder, e->files[i]);
         if (!sum_of(sums, e->files[i], want))
             ac_str_addf(why, "%s does not name %s", path, e->files[i]);
-        else if (ac_file_sha256(file, have) != 0)
+        else if (ac_sha256_file(file, have) != 0)
             ac_str_addf(why, "%s cannot be read", file);
         else if (strcmp(want, have) != 0)
             ac_str_addf(why, "%s is not what it was: its checksum is %s", file, have);

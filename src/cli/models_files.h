@@ -6,8 +6,6 @@
 
 #define AC_MODEL_SUMS "SHA256SUMS" /* in each model's folder, as sha256sum -c reads it */
 
-/* The checksum of a file in hex. AC_ENOENT, AC_EIO. */
-int ac_file_sha256(const char *path, char hex[65]);
 /*
  * Takes the model's files out of the archive into the new folder and writes AC_MODEL_SUMS there. AC_EINVAL it
  * is no archive or lacks a file, AC_EIO; *why says it. What was written is removed on failure.

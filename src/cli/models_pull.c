@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "cli/models_files.h"
 #include "net/http.h"
 
@@ -180,7 +181,7 @@ static int check(const struct ac_model_entry *e, const struct ac_model_pull *p, 
                  struct ac_str *why)
 {
     char hex[65] = "";
-    int err = ac_file_sha256(part, hex);
+    int err = ac_sha256_file(part, hex);
 
     if (err) {
         ac_str_addf(why, "%s: %s", part, ac_err_text(err));

@@ -32,6 +32,7 @@ static const struct {
     {AC_TENSOR_F32, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, 4, "f32"},
     {AC_TENSOR_I32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, 4, "i32"},
     {AC_TENSOR_I64, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, 8, "i64"},
+    {AC_TENSOR_U8, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, 1, "u8"},
 };
 enum { N_TYPES = sizeof types / sizeof *types };
 
@@ -161,6 +162,9 @@ static int make_options(const struct ac_ort *ort, unsigned flags, OrtSessionOpti
                             api->AddSessionConfigEntry(*options, "optimization.disable_specified_optimizers",
                                                        "MatmulTransposeFusion"),
                             why, WHY_SIZE);
+    if (!err && flags & AC_INFER_EXACT_INT8)
+        err = ac_ort_status(ort, api->AddSessionConfigEntry(*options, "session.x64quantprecision", "1"), why,
+                            WHY_SIZE);
     if (!err) /* patterns are kept for each shape seen, and utterances have all lengths */
         err = ac_ort_status(ort, api->DisableMemPattern(*options), why, WHY_SIZE);
     return err;
@@ -288,6 +292,14 @@ bool ac_infer_find(const struct ac_infer *m, bool output, const char *name, stru
         }
     }
     return false;
+}
+
+bool ac_infer_at(const struct ac_infer *m, bool output, size_t i, struct ac_tensor_info *info)
+{
+    if (i >= (output ? m->n_out : m->n_in))
+        return false;
+    *info = output ? m->out[i] : m->in[i];
+    return true;
 }
 
 static int expect_one(const struct ac_infer *m, bool output, const struct ac_tensor_info *want,

@@ -18,7 +18,7 @@
 
 #include "avatarchat/handler.h"
 
-enum ac_tensor_type { AC_TENSOR_OTHER = 0, AC_TENSOR_F32, AC_TENSOR_I32, AC_TENSOR_I64 };
+enum ac_tensor_type { AC_TENSOR_OTHER = 0, AC_TENSOR_F32, AC_TENSOR_I32, AC_TENSOR_I64, AC_TENSOR_U8 };
 
 enum { AC_TENSOR_MAX_RANK = 6 };
 
@@ -56,6 +56,7 @@ enum {
     AC_INFER_ONE_THREAD = 1, /* small model: runs on the calling thread only, without the pool */
     AC_INFER_NO_ARENA = 2,   /* gives memory back after each run instead of keeping it for the next */
     AC_INFER_STEPS = 4,      /* runs step by step: products with a single column are made for that */
+    AC_INFER_EXACT_INT8 = 8, /* 8-bit products may not saturate on CPUs whose instructions do (no VNNI) */
 };
 
 /*
@@ -88,6 +89,8 @@ int ac_infer_expect(const struct ac_infer *m, const struct ac_tensor_info *in, s
                     const struct ac_tensor_info *out, size_t n_out, struct ac_env *env);
 /* Looks one up; false when there is none of that name. */
 bool ac_infer_find(const struct ac_infer *m, bool output, const char *name, struct ac_tensor_info *info);
+/* The i-th one, in the file's order; false when there are not that many. The name is the model's. */
+bool ac_infer_at(const struct ac_infer *m, bool output, size_t i, struct ac_tensor_info *info);
 
 /*
  * Runs the model. in: name, type, shape and data of each input. out: name of each output wanted, everything
