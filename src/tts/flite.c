@@ -109,8 +109,8 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
 static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg)
 {
     static const struct ac_item voices[] = {
-        {"slt", "SLT (US English)", "en-US", "female", "flite clustergen, 16 kHz"},
-        {"rms", "RMS (US English)", "en-US", "male", "flite clustergen, 16 kHz"},
+        {"slt", "SLT (US English)", "en-US", "female", "flite clustergen, 16 kHz", ""},
+        {"rms", "RMS (US English)", "en-US", "male", "flite clustergen, 16 kHz", ""},
     };
 
     (void)model;

@@ -266,7 +266,8 @@ static void list_voice(ac_item_fn *fn, void *arg, const char *lang, const char *
     native_name(tag, language, sizeof language);
     snprintf(id, sizeof id, ID_PREFIX "%s+%s", lang, variant);
     snprintf(name, sizeof name, "%s (%s)", language, variant);
-    struct ac_item item = {id, name, tag, male ? "male" : "female", detail};
+    struct ac_item item = {
+        .id = id, .name = name, .lang = tag, .gender = male ? "male" : "female", .detail = detail};
     fn(arg, &item);
 }
 
