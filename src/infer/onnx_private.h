@@ -1,4 +1,4 @@
-/* What the files onnx_*.c share: the memory of a graph, its lists, and the numbers of the wire format. */
+/* What the files onnx_*.c share: a graph's memory, its lists, protobuf's wire format and ONNX's numbers. */
 #ifndef AC_INFER_ONNX_PRIVATE_H
 #define AC_INFER_ONNX_PRIVATE_H
 
@@ -69,5 +69,48 @@ void *ac_onnx_more(struct ac_onnx *g, void *list, size_t n, size_t item_size);
 void ac_onnx_add_init(struct ac_onnx *g, struct ac_onnx_tensor *t);
 void ac_onnx_add_value(struct ac_onnx *g, bool output, struct ac_onnx_value *v);
 void ac_onnx_add_meta(struct ac_onnx *g, const char *key, const char *value);
+
+/* ---- reading ---- */
+
+/* What is left of a message. */
+struct ac_pb {
+    const uint8_t *p, *end;
+};
+
+struct ac_pb_field {
+    uint64_t number;
+    unsigned wire;
+    uint64_t value;     /* varint, fixed */
+    struct ac_pb block; /* block */
+};
+
+/* 1: a field, 0: the end, -1: rubbish. */
+int ac_pb_next(struct ac_pb *c, struct ac_pb_field *f);
+bool ac_pb_is_block(const struct ac_pb_field *f, unsigned number);
+bool ac_pb_is_int(const struct ac_pb_field *f, unsigned number);
+float ac_pb_float(uint64_t bits); /* of a fixed 32-bit field */
+
+/* What goes on while a file is read. */
+struct ac_onnx_reading {
+    struct ac_onnx *g;
+    size_t items, numbers; /* so far */
+    char *why;             /* what is wrong, as the end of a sentence */
+    size_t why_size;
+    bool external;
+};
+
+/* Note what is wrong and give AC_EMODEL. */
+int ac_onnx_fault(struct ac_onnx_reading *r, const char *what);
+int ac_onnx_damaged(struct ac_onnx_reading *r, const char *where);
+/* Called in every loop whose turns make something; notes the fault. */
+bool ac_onnx_too_many(struct ac_onnx_reading *r);
+/* A name; "" where it holds a NUL, which would cut it, or there are too many (the caller's loop tells). */
+const char *ac_onnx_text(struct ac_onnx_reading *r, const struct ac_pb_field *f);
+/* Puts the whole numbers of all occurrences of a field of a message into a new array. */
+int ac_onnx_gather_ints(struct ac_onnx_reading *r, struct ac_pb message, unsigned number, int64_t **ints,
+                        size_t *n);
+/* The same with floats; one packed block, the rule, is used where it stands, at any address. */
+int ac_onnx_gather_floats(struct ac_onnx_reading *r, struct ac_pb message, unsigned number,
+                          const void **floats, size_t *n);
 
 #endif
