@@ -10,6 +10,7 @@
  * one. An instance holds its sheet, the motion's memory and, while it is drawing, the last picture.
  */
 #include "avatar/character_motion.h"
+#include "avatar/template.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     DEFAULT_SIDE = 512,
@@ -91,13 +93,13 @@ static void add_folder(struct names *names, const char *folder)
         size_t i = 0;
         while (i < names->n && strcmp(names->name[i], e->d_name) != 0)
             i++;
-        char *rig = ac_asprintf("%s/%s/avatar.yaml", folder, e->d_name);
-        FILE *f = i == names->n ? fopen(rig, "r") : NULL;
+        char *person = ac_asprintf("%s/%s", folder, e->d_name);
+        char *rig = ac_asprintf("%s/avatar.yaml", person);
+        /* a template is a real face: another engine's */
+        if (i == names->n && access(rig, R_OK) == 0 && !ac_template_is(person))
+            names->name[names->n++] = ac_strdup(e->d_name);
         free(rig);
-        if (!f)
-            continue;
-        fclose(f);
-        names->name[names->n++] = ac_strdup(e->d_name);
+        free(person);
     }
     if (dir)
         closedir(dir);
@@ -200,6 +202,11 @@ static int make_shared(struct shared_sheet **out, const char *id, int width, int
     char *folder = folder_of(env, id);
     if (!folder)
         return no_such(env, id);
+    if (ac_template_is(folder)) {
+        free(folder);
+        return ac_env_fail(env, AC_ENOTSUP, "avatar '%.64s' is a real face, which the engine wav2lip shows",
+                           id);
+    }
     struct shared_sheet *s = ac_zalloc(sizeof *s);
     int err = ac_char_rig_load(&s->rig, folder, id, env);
     if (!err)
