@@ -56,12 +56,12 @@ static int check(const struct ac_photo_header *h, int64_t max_pixels, char *reas
     return AC_OK;
 }
 
-static int open_decoder(AVCodecContext **ctx, enum ac_photo_kind kind, int64_t max_pixels, char *reason)
+static int open_decoder(AVCodecContext **ctx, const struct ac_photo_header *h, char *reason)
 {
     static const enum AVCodecID ids[] = {[AC_PHOTO_JPEG] = AV_CODEC_ID_MJPEG,
                                          [AC_PHOTO_PNG] = AV_CODEC_ID_PNG,
                                          [AC_PHOTO_WEBP] = AV_CODEC_ID_WEBP};
-    const AVCodec *codec = avcodec_find_decoder(ids[kind]);
+    const AVCodec *codec = avcodec_find_decoder(ids[h->kind]);
 
     if (!codec)
         return fail(reason, AC_ENOTSUP, "libavcodec was built without its decoder; save it as another kind");
@@ -69,18 +69,19 @@ static int open_decoder(AVCodecContext **ctx, enum ac_photo_kind kind, int64_t m
     if (!*ctx)
         return AC_ENOMEM;
     (*ctx)->thread_count = 1;
-    (*ctx)->max_pixels = max_pixels;
+    /* No other size than the header's, which was checked; libav counts its alignment, too. */
+    (*ctx)->max_pixels = (h->width + 128) * (h->height + 128);
     (*ctx)->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
     (*ctx)->skip_frame = AVDISCARD_DEFAULT;
     return ac_av_error(avcodec_open2(*ctx, codec, NULL), "open the decoder of a photo");
 }
 
 static int decode(AVFrame *frame, const struct ac_photo_header *h, const uint8_t *data, size_t len,
-                  int64_t max_pixels, char *reason)
+                  char *reason)
 {
     AVCodecContext *ctx = NULL;
     AVPacket *pkt = av_packet_alloc();
-    int err = pkt ? open_decoder(&ctx, h->kind, max_pixels, reason) : AC_ENOMEM, av = 0;
+    int err = pkt ? open_decoder(&ctx, h, reason) : AC_ENOMEM, av = 0;
 
     if (!err && av_new_packet(pkt, (int)len) < 0)
         err = AC_ENOMEM;
@@ -145,7 +146,7 @@ static int read_photo(const uint8_t *data, size_t len, const struct ac_photo_lim
     if (err)
         return err;
     AVFrame *frame = av_frame_alloc();
-    err = frame ? decode(frame, &h, data, len, max_pixels, reason) : AC_ENOMEM;
+    err = frame ? decode(frame, &h, data, len, reason) : AC_ENOMEM;
     if (!err)
         err = to_rgb(frame, l->max_side, out, reason);
     av_frame_free(&frame);
