@@ -13,7 +13,8 @@
  *
  *     model_open ── once a process, on first use; shared, read-only afterwards (or locked by the engine)
  *       open     ── once a session (or whenever the session's choices change); AC_ENOTSUP: the choice is
- *                no business of this engine, the next one of the list is asked without further ado
+ *                no business of this engine, the next one of the list is asked without further ado.
+ *                AVATAR: other errors make the next one show its default person (prefs.avatar "")
  *         process(in) … process(NULL)   one unit of work: a question, a sentence, a piece of speech;
  *                                       NULL = the unit is complete, push what is held back
  *         reset  ── interruption: drop state, keep resources; afterwards as after open
@@ -166,8 +167,10 @@ enum {
     AC_HANDLER_NEEDS_CONFIG = 4,
     /*
      * AVATAR: moves the lips by the sound. Gets, besides POSE, every SPEECH frame of the sentence, each
-     * before the poses that need it: a pose comes when the speech reaches hear_ahead_ms beyond it, or is
-     * complete (ac_speech.last). start_sample 0 begins a sentence.
+     * before the poses that need it: a pose comes when the speech reaches hear_ahead_ms beyond its time
+     * (sentence_frame / fps), or is complete (ac_speech.last, which comes for every sentence that was not
+     * interrupted, if need be with no samples). start_sample 0 begins a sentence; whoever takes over in the
+     * middle gets all of it. Pieces may differ in rate_hz. Nothing is pushed for speech.
      */
     AC_HANDLER_HEARS = 8,
     AC_HANDLER_SAVES = 16 /* AVATAR: heeds ac_pose.save; asked to before pictures are left out */

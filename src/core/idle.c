@@ -10,11 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASON = 256, POSTER_QUALITY = 88, CRF = 20 /* it is made once and looked at for long */ };
+enum {
+    REASON = 256,
+    KEY = 80 /* an id, or "?" and an engine */,
+    POSTER_QUALITY = 88,
+    CRF = 20 /* it is made once and looked at for long */
+};
 
 struct idle_entry {
     struct idle_entry *next;
-    char avatar[64];
+    char avatar[KEY];
     int size;
     char *clip, *poster;
     size_t clip_len, poster_len;
@@ -73,6 +78,7 @@ static int draw_at(struct ac_instance *inst, struct keep_picture *k, int64_t fra
     struct ac_cancel *cancel = NULL;
 
     pose->pose.frame = frame;
+    pose->pose.sentence_frame = -1;
     pose->pose.idle_us = idle_us;
     int err = ac_instance_process(inst, pose, &k->sink, cancel);
     if (err)
@@ -118,12 +124,26 @@ static int make_poster(struct ac_instance *inst, struct ac_str *out, char *reaso
     return err;
 }
 
-static struct idle_entry *entry(struct ac_idle *idle, const char *avatar, int size)
+static struct idle_entry *find(struct ac_idle *idle, const char *avatar, int size)
 {
     struct idle_entry *e = idle->entries;
 
     while (e && (e->size != size || strcmp(e->avatar, avatar) != 0))
         e = e->next;
+    return e;
+}
+
+static bool has(const struct idle_entry *e, bool clip)
+{
+    return e && (clip ? e->clip : e->poster);
+}
+
+/* Keeps what was made; takes `data` over. */
+static struct idle_entry *store(struct ac_idle *idle, const char *avatar, int size, bool clip,
+                                struct ac_str *data)
+{
+    struct idle_entry *e = find(idle, avatar, size);
+
     if (!e) {
         e = ac_zalloc(sizeof *e);
         snprintf(e->avatar, sizeof e->avatar, "%s", avatar);
@@ -131,21 +151,65 @@ static struct idle_entry *entry(struct ac_idle *idle, const char *avatar, int si
         e->next = idle->entries;
         idle->entries = e;
     }
+    if (clip) {
+        e->clip_len = data->len;
+        e->clip = ac_str_steal(data);
+    } else {
+        e->poster_len = data->len;
+        e->poster = ac_str_steal(data);
+    }
     return e;
 }
 
-static int open_avatar(struct ac_idle *idle, const struct ac_prefs *prefs, struct ac_instance **inst,
-                       char *reason)
+/*
+ * Makes it by one engine. stand_in: for another person's engine that failed; such a picture is not kept as
+ * that person's, who may be shown again later, but as the engine's.
+ */
+static int make(struct ac_idle *idle, const struct ac_handler_info *engine, const struct ac_prefs *prefs,
+                bool stand_in, bool clip, struct idle_entry **made, char *reason)
+{
+    char key[KEY];
+    struct ac_instance *inst = NULL;
+    struct ac_str out = {0};
+
+    snprintf(key, sizeof key, "%s%s", stand_in ? "?" : "", stand_in ? engine->name : prefs->avatar);
+    int err = ac_instance_open(&inst, idle->models, engine, prefs, reason);
+    *made = err ? NULL : find(idle, key, prefs->width);
+    if (!err && !has(*made, clip)) {
+        err = clip ? make_clip(inst, prefs, &out, reason) : make_poster(inst, &out, reason);
+        if (!err)
+            *made = store(idle, key, prefs->width, clip, &out);
+    }
+    ac_instance_close(inst);
+    ac_str_free(&out);
+    return err;
+}
+
+/* Makes it by the engine that would speak: the order and the fall-back are the speaker's (speaker_avatar.c).
+ */
+static int make_by_first(struct ac_idle *idle, struct ac_prefs *prefs, bool clip, struct idle_entry **made,
+                         char *reason)
 {
     const struct ac_handler_info *const *list;
     size_t n = ac_config_use(idle->cfg, AC_STAGE_AVATAR, &list);
+    bool failed = false;
+    char said[REASON];
     int err = AC_EENGINE;
 
     snprintf(reason, REASON, "no avatar engine is configured (avatar.use)");
     for (size_t i = 0; i < n; i++) {
-        err = ac_instance_open(inst, idle->models, list[i], prefs, reason);
-        if (!err)
-            break;
+        said[0] = '\0';
+        int e = make(idle, list[i], prefs, failed, clip, made, said);
+        if (!e)
+            return 0;
+        if (e != AC_ENOTSUP || !failed) {
+            err = e;
+            snprintf(reason, REASON, "%s", said);
+        }
+        if (e != AC_ENOTSUP) {
+            failed = true;
+            prefs->avatar[0] = '\0';
+        }
     }
     return err;
 }
@@ -156,29 +220,15 @@ static bool known_size(int size)
     return size == 256 || size == 360 || size == 512 || size == 720 || size == 1080;
 }
 
-/* Takes the entry out again when nothing could be made for it (an unknown avatar). */
-static void drop_empty(struct ac_idle *idle, struct idle_entry *e)
-{
-    if (e->clip || e->poster)
-        return;
-    for (struct idle_entry **p = &idle->entries; *p; p = &(*p)->next) {
-        if (*p == e) {
-            *p = e->next;
-            free(e);
-            return;
-        }
-    }
-}
-
 static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, const char **data, size_t *len,
                char *reason)
 {
     char dummy[REASON];
     struct ac_prefs prefs = {.width = size, .height = size, .fps = ac_config_video(idle->cfg)->fps};
-    struct ac_instance *inst = NULL;
-    struct ac_str out = {0};
     int err = 0;
 
+    *data = NULL;
+    *len = 0;
     reason = reason ? reason : dummy;
     reason[0] = '\0';
     if (!known_size(size)) {
@@ -187,26 +237,14 @@ static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, co
     }
     snprintf(prefs.avatar, sizeof prefs.avatar, "%s", avatar);
     pthread_mutex_lock(&idle->lock);
-    struct idle_entry *e = entry(idle, prefs.avatar, size);
-    ac_metrics_cache(ac_models_metrics(idle->models), clip ? "idle" : "poster", clip ? e->clip : e->poster);
-    if (!(clip ? e->clip : e->poster)) {
-        err = open_avatar(idle, &prefs, &inst, reason);
-        if (!err)
-            err = clip ? make_clip(inst, &prefs, &out, reason) : make_poster(inst, &out, reason);
-        ac_instance_close(inst);
-        if (!err && clip) {
-            e->clip_len = out.len;
-            e->clip = ac_str_steal(&out);
-        } else if (!err) {
-            e->poster_len = out.len;
-            e->poster = ac_str_steal(&out);
-        }
-        ac_str_free(&out);
+    struct idle_entry *e = find(idle, prefs.avatar, size);
+    ac_metrics_cache(ac_models_metrics(idle->models), clip ? "idle" : "poster", has(e, clip));
+    if (!has(e, clip))
+        err = make_by_first(idle, &prefs, clip, &e, reason);
+    if (!err) {
+        *data = clip ? e->clip : e->poster;
+        *len = clip ? e->clip_len : e->poster_len;
     }
-    *data = clip ? e->clip : e->poster;
-    *len = clip ? e->clip_len : e->poster_len;
-    if (err)
-        drop_empty(idle, e);
     pthread_mutex_unlock(&idle->lock);
     return err;
 }

@@ -14,8 +14,8 @@ struct ac_idle *ac_idle_new(struct ac_models *models, const struct ac_config *cf
 void ac_idle_free(struct ac_idle *idle);
 /*
  * The clip (video/mp4, silent) or the poster (image/jpeg) of an avatar ("" = the configured one) at size×size
- * (256, 360, 512, 720 or 1080, else AC_EINVAL). Borrowed until ac_idle_free. AC_ENOENT for an unknown avatar;
- * reason as in ac_instance_open.
+ * (256, 360, 512, 720 or 1080, else AC_EINVAL). Where its engine fails it is of the one that stands in, as in
+ * speech. Borrowed until ac_idle_free. AC_ENOENT for an unknown avatar; reason as in ac_instance_open.
  */
 int ac_idle_clip(struct ac_idle *idle, const char *avatar, int size, const char **data, size_t *len,
                  char *reason);

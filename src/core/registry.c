@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_HEAR_AHEAD_MS = 1000 };
+
 static const char *const stage_names[AC_STAGE_COUNT] = {
     [AC_STAGE_INVALID] = "",      [AC_STAGE_VAD] = "vad", [AC_STAGE_ASR] = "asr",
     [AC_STAGE_LLM] = "llm",       [AC_STAGE_TTS] = "tts", [AC_STAGE_LIPSYNC] = "lipsync",
@@ -159,6 +161,10 @@ static bool verify_handler(const struct ac_handler_info *h)
     if (stage_frames[h->stage].in != AC_FRAME_INVALID &&
         (h->in != stage_frames[h->stage].in || h->out != stage_frames[h->stage].out))
         ok = fault(h, "the frame types are not those of the stage", NULL);
+    if (h->flags & (AC_HANDLER_HEARS | AC_HANDLER_SAVES) && h->stage != AC_STAGE_AVATAR)
+        ok = fault(h, "only avatars hear speech or save work", NULL);
+    if (h->hear_ahead_ms < 0 || h->hear_ahead_ms > MAX_HEAR_AHEAD_MS)
+        ok = fault(h, "hear_ahead_ms is not from 0 to 1000", NULL);
     return verify_options(h) && ok;
 }
 

@@ -100,20 +100,21 @@ struct ac_instance *engines_get(struct ac_speaker *sp, struct engines *e, size_t
     return *err ? NULL : e->inst[i];
 }
 
+void engines_mark_failed(struct engines *e, size_t i, const char *name, const char *reason)
+{
+    e->failed[i] = true;
+    ac_log_warn("speaker", "engine_failed", AC_S("stage", ac_stage_name(e->stage)), AC_S("engine", name),
+                AC_S("reason", reason));
+}
+
 void engines_fail(struct ac_speaker *sp, struct engines *e, struct turn *t, size_t i, const char *reason)
 {
     const struct ac_handler_info *const *list;
     size_t n = ac_config_use(sp->cfg, e->stage, &list);
 
-    e->failed[i] = true;
-    ac_log_warn("speaker", "engine_failed", AC_S("stage", ac_stage_name(e->stage)),
-                AC_S("engine", list[i]->name), AC_S("reason", reason));
-    if (i + 1 >= n)
-        return;
-    pthread_mutex_lock(&sp->sink_lock);
-    if (sp->turn == t && sp->sink.degraded)
-        sp->sink.degraded(sp->sink.arg, e->stage, list[i]->name, list[i + 1]->name, reason);
-    pthread_mutex_unlock(&sp->sink_lock);
+    engines_mark_failed(e, i, list[i]->name, reason);
+    if (i + 1 < n)
+        tell_degraded(sp, t, e->stage, list[i]->name, list[i + 1]->name, reason);
 }
 
 int timed_process(struct ac_speaker *sp, _Atomic int64_t *busy_us, struct turn *t, struct ac_instance *inst,
@@ -137,6 +138,15 @@ void tell_error(struct ac_speaker *sp, struct turn *t, int err, const char *reas
     pthread_mutex_lock(&sp->sink_lock);
     if (sp->turn == t && sp->sink.error)
         sp->sink.error(sp->sink.arg, t->number, err, reason);
+    pthread_mutex_unlock(&sp->sink_lock);
+}
+
+void tell_degraded(struct ac_speaker *sp, struct turn *t, enum ac_stage stage, const char *from,
+                   const char *to, const char *reason)
+{
+    pthread_mutex_lock(&sp->sink_lock);
+    if (sp->turn == t && sp->sink.degraded)
+        sp->sink.degraded(sp->sink.arg, stage, from, to, reason);
     pthread_mutex_unlock(&sp->sink_lock);
 }
 
@@ -330,7 +340,7 @@ static void strand_gone(void *arg)
     turn_unref(sp->voice_turn);
     render_clear(sp);
     engines_close(&sp->r.lipsync);
-    engines_close(&sp->r.avatar);
+    avatar_close(&sp->r);
     ac_frame_unref(sp->r.picture);
     ac_resampler_close(sp->r.resampler);
     free(sp->r.poses);

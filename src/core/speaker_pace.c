@@ -6,6 +6,10 @@
  * can, slices begin later and later: every slice that begins closer to its time than the one before, and
  * closer than half of the lead, takes away pictures, until it gets better; after some slices with most of the
  * lead there the pictures come back. Sound is made in any case.
+ *
+ * An avatar that can make pictures with less work (AC_HANDLER_SAVES) is asked to first. That ends after a
+ * good while without trouble, twice as long each time it had to come back: a machine that is too slow for
+ * full work does not go to and fro.
  */
 #include "core/speaker_private.h"
 
@@ -16,6 +20,8 @@ enum {
     SHOW_DELAY_US = 80000,  /* from rendering a turn's first frame to its showing, for the idle phase */
     LEVELS = 3,
     CALM_SLICES = 5,
+    SAVING_CALM_SLICES = 50, /* 10 s at five frames a slice … */
+    SAVING_CALM_MOST = 1600, /* … 5 min */
 };
 
 int64_t pace_due_us(struct ac_speaker *sp, struct render *r)
@@ -43,7 +49,7 @@ void pace_note(struct ac_speaker *sp, struct render *r)
 {
     int fps = fps_of(sp, r);
     int64_t due = r->play_us ? r->play_us + frames_us(r->frames, fps) : 0;
-    int64_t ready = frames_us((int64_t)(r->n_poses - r->pose_at), fps);
+    int64_t ready = frames_us((int64_t)avatar_ready(sp, r), fps);
 
     atomic_store(&sp->due_us, due);
     if (due && r->cur)
@@ -68,19 +74,46 @@ static bool is_live(const struct render *r)
     return r->turn->cfg.paced && !is_clip(r);
 }
 
-/* Saves pictures where time is short, gives them back where it is not. */
-static void adapt(struct pace *p, int64_t slack_us, int64_t lead_us)
+bool pace_saves(const struct render *r)
 {
+    return r->saving.on && is_live(r) && avatar_can_save(r);
+}
+
+static void save_more(struct render *r)
+{
+    struct saving *s = &r->saving;
+
+    r->pace.calm = s->calm = 0;
+    if (!s->on && avatar_can_save(r)) {
+        s->on = true;
+        s->calm_wanted = s->calm_wanted ? 2 * s->calm_wanted : SAVING_CALM_SLICES;
+        if (s->calm_wanted > SAVING_CALM_MOST)
+            s->calm_wanted = SAVING_CALM_MOST;
+    } else if (r->pace.level < LEVELS) {
+        r->pace.level++;
+    }
+}
+
+static void save_less(struct render *r)
+{
+    if (r->pace.level && ++r->pace.calm >= CALM_SLICES) {
+        r->pace.level--;
+        r->pace.calm = 0;
+    } else if (!r->pace.level && r->saving.on && ++r->saving.calm >= r->saving.calm_wanted) {
+        r->saving.on = false;
+    }
+}
+
+/* Saves pictures where time is short, gives them back where it is not. */
+static void adapt(struct render *r, int64_t slack_us, int64_t lead_us)
+{
+    struct pace *p = &r->pace;
     bool falling = p->known && slack_us < p->slack_us;
 
-    if (slack_us < lead_us / 2 && falling) {
-        if (p->level < LEVELS)
-            p->level++;
-        p->calm = 0;
-    } else if (slack_us > lead_us * 3 / 4 && ++p->calm >= CALM_SLICES && p->level) {
-        p->level--;
-        p->calm = 0;
-    }
+    if (slack_us < lead_us / 2 && falling)
+        save_more(r);
+    else if (slack_us > lead_us * 3 / 4)
+        save_less(r);
     p->slack_us = slack_us;
     p->known = true;
 }
@@ -91,7 +124,7 @@ bool pace_begin(struct ac_speaker *sp, struct render *r)
 
     if (r->play_us && r->play_us + media >= now) {
         if (is_live(r))
-            adapt(&r->pace, r->play_us + media - now, ac_config_video(sp->cfg)->lead_ms * INT64_C(1000));
+            adapt(r, r->play_us + media - now, ac_config_video(sp->cfg)->lead_ms * INT64_C(1000));
         return false;
     }
     if (r->play_us && r->pace.known && is_live(r)) /* speech was there, only time was not */

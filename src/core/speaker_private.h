@@ -1,6 +1,6 @@
 /*
  * Inside of the speaker, shared by speaker.c (turns, life), speaker_voice.c (the voice strand), and
- * speaker_render.c, speaker_speech.c and speaker_pace.c (the render strand).
+ * speaker_render.c, speaker_speech.c, speaker_avatar.c and speaker_pace.c (the render strand).
  *
  * A turn is one object, counted by whoever works on it; sp->turn is the one whose output may reach the sink.
  * Tasks are mere kicks: each looks up the current turn and does the next piece of its work, so a kick too
@@ -60,12 +60,34 @@ struct pace {
     bool known;       /* slack_us is of this stretch of playing */
 };
 
+/* An avatar that is asked to do with less work; lives as long as the choices (speaker_pace.c). */
+struct saving {
+    bool on;
+    int calm;        /* slices in a row with time to spare */
+    int calm_wanted; /* so many end it; 0 = it has not begun yet */
+};
+
+/* What an avatar that hears was given of the current sentence (speaker_avatar.c). */
+struct hearing {
+    int64_t us;          /* length of the speech so far */
+    int64_t next_sample; /* where it goes on, at rate_hz, that of the last piece */
+    int rate_hz;
+    bool all;                 /* it is complete */
+    struct ac_frame **pieces; /* kept for an engine that would have to take over */
+    size_t n, cap;
+};
+
 /* What the render strand works with. */
 struct render {
     struct turn *turn; /* own reference */
     struct engines lipsync, avatar;
-    struct ac_prefs prefs; /* those the engines were opened with */
+    struct ac_prefs prefs;       /* what the engines are to show */
+    const struct ac_config *cfg; /* they were chosen by */
     bool opened, broken;
+    struct ac_instance *drawing; /* of avatar: the one that draws */
+    struct hearing hearing;
+    struct saving saving;
+    bool told_saving; /* once a session */
     struct ac_fmp4 *mux;
     struct ac_resampler *resampler;
     int resampler_hz;
@@ -150,6 +172,8 @@ struct ac_instance *engines_get(struct ac_speaker *sp, struct engines *e, size_t
                                 const struct ac_prefs *prefs, char *reason, int *err);
 /* Marks engine i as failed and tells the sink which one takes over, when there is one. */
 void engines_fail(struct ac_speaker *sp, struct engines *e, struct turn *t, size_t i, const char *reason);
+/* The first half of that. */
+void engines_mark_failed(struct engines *e, size_t i, const char *name, const char *reason);
 
 /* Runs process with the stage's deadline below the turn's cancel; a passed deadline reads as AC_ETIMEDOUT. */
 int timed_process(struct ac_speaker *sp, _Atomic int64_t *busy_us, struct turn *t, struct ac_instance *inst,
@@ -162,6 +186,27 @@ int timed_process(struct ac_speaker *sp, _Atomic int64_t *busy_us, struct turn *
  */
 int render_fill(struct ac_speaker *sp, struct render *r, size_t n, char *reason);
 bool render_is_last(struct ac_speaker *sp, const struct render *r);
+
+/* ---- speaker_avatar.c ---- */
+/*
+ * Opens the first avatar engine that shows the person of r->prefs; 0 also when another one stands in for it,
+ * which the sink is told. On failure reason says why.
+ */
+int avatar_open(struct ac_speaker *sp, struct render *r, char *reason);
+void avatar_close(struct render *r);
+/* A sentence begins. */
+void avatar_begin_sentence(struct render *r);
+/* Gives it the next piece of the sentence's speech, where it hears. */
+int avatar_hear(struct ac_speaker *sp, struct render *r, struct ac_frame *speech, char *reason);
+/* There is no more of it: tells that where the last piece did not. */
+int avatar_hear_end(struct ac_speaker *sp, struct render *r, char *reason);
+/* How many of the poses may be drawn by now. */
+size_t avatar_ready(const struct ac_speaker *sp, const struct render *r);
+/* Draws a pose into r->picture; where the engine fails, with the next one. */
+int avatar_draw(struct ac_speaker *sp, struct render *r, const struct ac_frame *pose, char *reason);
+bool avatar_can_save(const struct render *r);
+/* Tells the sink, once a session, that pictures are made with less work. */
+void avatar_tell_saving(struct ac_speaker *sp, struct render *r);
 
 /* ---- speaker_pace.c ---- */
 /* When the next slice may be rendered; 0 = now. Keeps the lead over the playing. */
@@ -177,6 +222,8 @@ bool pace_begin(struct ac_speaker *sp, struct render *r);
 void pace_end(struct ac_speaker *sp, struct render *r, size_t n, bool anchored);
 /* Frames that each picture of the slice is shown for; redraw: it is drawn anew and not the last one again. */
 int pace_shown(const struct render *r, size_t n, bool *redraw);
+/* Whether the next picture is to be made with less work. */
+bool pace_saves(const struct render *r);
 /* Notes when the next slice, and the next speech, are wanted. */
 void pace_note(struct ac_speaker *sp, struct render *r);
 /* A deadline for what is wanted by then (due_us, dry_us). Any thread. */
@@ -204,5 +251,7 @@ static inline bool is_clip(const struct render *r)
 
 /* Calls of the sink; nothing happens when t is not the current turn any more. */
 void tell_error(struct ac_speaker *sp, struct turn *t, int err, const char *reason);
+void tell_degraded(struct ac_speaker *sp, struct turn *t, enum ac_stage stage, const char *from,
+                   const char *to, const char *reason);
 
 #endif

@@ -21,20 +21,6 @@ enum { RETRY_US = 40000 /* a slow reader is tried again */ };
 
 /* ---- pictures and encoding ---- */
 
-struct picture_sink {
-    struct ac_sink sink;
-    struct render *r;
-};
-
-static int push_picture(struct ac_sink *sink, struct ac_frame *f)
-{
-    struct render *r = ((struct picture_sink *)sink)->r;
-
-    ac_frame_unref(r->picture);
-    r->picture = f;
-    return 0;
-}
-
 static int64_t idle_phase(const struct render *r, int64_t frames, int fps)
 {
     int64_t us = (r->idle0_us + frames_us(frames, fps)) % AC_IDLE_PERIOD_US;
@@ -43,18 +29,19 @@ static int64_t idle_phase(const struct render *r, int64_t frames, int fps)
 }
 
 /* Draws the next pose. */
-static int draw(struct ac_speaker *sp, struct render *r, struct ac_instance *avatar, struct ac_frame *pose)
+static int draw(struct ac_speaker *sp, struct render *r, struct ac_frame *pose, char *reason)
 {
-    struct picture_sink out = {{push_picture}, r};
     int fps = fps_of(sp, r);
 
     pose->pose = r->poses[r->pose_at];
     pose->pose.frame = r->frames;
+    pose->pose.sentence_frame = (int64_t)r->pose_at;
+    pose->pose.save = pace_saves(r);
     pose->pose.idle_us = idle_phase(r, r->frames, fps);
     pose->pose.emotion = r->cur->sentence.emotion;
     if (r->complete && r->pose_at + 1 > r->n_poses - r->relax)
         pose->pose.emotion = AC_EMOTION_NEUTRAL;
-    return timed_process(sp, &sp->render_busy_us, r->turn, avatar, pose, &out.sink);
+    return avatar_draw(sp, r, pose, reason);
 }
 
 static int open_mux(struct ac_speaker *sp, struct render *r)
@@ -92,23 +79,18 @@ static int encode_sound(struct ac_speaker *sp, struct render *r, size_t n)
 static int render_pictures(struct ac_speaker *sp, struct render *r, size_t n, char *reason)
 {
     struct ac_frame *pose = ac_frame_new(AC_FRAME_POSE);
-    struct ac_instance *avatar = r->avatar.inst[0];
     int64_t begin = ac_now_us(), first = 0;
     bool redraw;
     int step = pace_shown(r, n, &redraw), err = 0;
 
-    for (size_t i = 1; !avatar && i < MAX_ENGINES; i++)
-        avatar = r->avatar.inst[i];
     for (size_t i = 0; !err && i < n;) {
         int64_t cpu = ac_thread_cpu_us();
         int shown = n - i < (size_t)step ? (int)(n - i) : step;
         if (redraw || !r->picture)
-            err = draw(sp, r, avatar, pose);
+            err = draw(sp, r, pose, reason);
         r->slice.render_cpu_us += ac_thread_cpu_us() - cpu;
-        if (err) {
-            snprintf(reason, REASON_SIZE, "%s", ac_instance_reason(avatar));
+        if (err)
             break;
-        }
         if (!first)
             first = ac_now_us();
         err = ac_fmp4_video_long(r->mux, &r->picture->picture, r->first_fragment && !i, shown);
@@ -232,6 +214,7 @@ void render_clear(struct ac_speaker *sp)
     free(r->words);
     r->words = NULL;
     r->n_words = 0;
+    avatar_begin_sentence(r); /* forgets the one before */
     r->cap_poses = r->n_poses = r->pose_at = 0;
     r->frames = r->clip_frames = r->samples = r->pcm_in = r->held = 0;
     r->chunks = 0;
@@ -255,39 +238,30 @@ static void render_begin(struct ac_speaker *sp, struct render *r)
 {
     const struct ac_video_config *v = ac_config_video(sp->cfg);
     struct ac_prefs prefs = r->turn->cfg.prefs;
-    char reason[REASON_SIZE] = "no avatar engine is configured (avatar.use)";
-    struct ac_instance *avatar = NULL;
-    int err = AC_EENGINE;
+    const struct ac_config *cfg = sp->cfg;
+    char reason[REASON_SIZE] = "";
 
     if (!prefs.width || !prefs.height) {
         prefs.width = v->width;
         prefs.height = v->height;
     }
     prefs.fps = fps_of(sp, r);
-    if (!r->opened || memcmp(&prefs, &r->prefs, sizeof prefs)) {
-        engines_close(&r->lipsync);
-        engines_close(&r->avatar);
+    if (!r->opened || r->cfg != cfg || memcmp(&prefs, &r->prefs, sizeof prefs)) {
+        engines_close(&r->lipsync); /* with its failures: they may be mended, or of no matter now */
+        avatar_close(r);
         r->prefs = prefs;
+        r->cfg = cfg;
         r->opened = true;
     }
-    ac_instances_close_old(r->lipsync.inst, MAX_ENGINES);
-    ac_instances_close_old(r->avatar.inst, MAX_ENGINES);
-    const struct ac_handler_info *const *list;
-    size_t n = ac_config_use(sp->cfg, AC_STAGE_AVATAR, &list);
-    for (size_t i = 0; i < n && i < MAX_ENGINES && !avatar; i++) {
-        if (r->avatar.failed[i])
-            continue;
-        avatar = engines_get(sp, &r->avatar, i, &r->prefs, reason, &err);
-        if (!avatar)
-            engines_fail(sp, &r->avatar, r->turn, i, reason);
-    }
-    if (avatar)
+    int err = avatar_open(sp, r, reason);
+    if (!err) {
         err = open_mux(sp, r);
+        snprintf(reason, sizeof reason, "the video encoder could not be opened (libx264, AAC)");
+    }
     if (err) {
         r->broken = true;
         r->opened = false;
-        tell_error(sp, r->turn, err,
-                   avatar ? "the video encoder could not be opened (libx264, AAC)" : reason);
+        tell_error(sp, r->turn, err, reason);
     }
     r->idle0_us = r->turn->idle_us;
 }
@@ -303,6 +277,7 @@ static void begin_sentence(struct render *r, struct utterance *u)
     r->clip_frames = 0;
     r->first_fragment = true;
     r->lipsync_used = 0;
+    avatar_begin_sentence(r);
 }
 
 static void end_sentence(struct ac_speaker *sp, struct render *r)
@@ -317,14 +292,19 @@ static void end_sentence(struct ac_speaker *sp, struct render *r)
 /* The sentence cannot be rendered: what was not given out is dropped, the turn goes on. */
 static void skip_sentence(struct ac_speaker *sp, struct render *r, int err, const char *reason)
 {
-    if (err != AC_ECANCELED)
+    char ignored[REASON_SIZE];
+
+    if (err != AC_ECANCELED) {
         tell_error(sp, r->turn, err, reason[0] ? reason : ac_err_text(err));
+        avatar_hear_end(sp, r, ignored);
+    }
     ac_queue_close(r->cur->speech);
     ac_queue_clear(r->cur->speech);
     ac_str_clear(&r->pcm);
     r->samples = frame_samples(r->frames, fps_of(sp, r));
     r->n_poses = r->pose_at = 0;
     r->complete = true;
+    r->pace.known = false;
     if (r->resampler)
         ac_resampler_reset(r->resampler);
 }
@@ -381,6 +361,8 @@ static void tell_slice(struct ac_speaker *sp, struct render *r, int64_t begin_us
 static int make_fragment(struct ac_speaker *sp, struct render *r, size_t n, char *reason)
 {
     bool anchored = pace_begin(sp, r), end = r->complete && r->pose_at + n == r->n_poses;
+    if (pace_saves(r))
+        avatar_tell_saving(sp, r);
     int err = render_frames(sp, r, n, end && render_is_last(sp, r), reason);
 
     if (!err && r->out.len) {
@@ -405,7 +387,7 @@ static bool render_slice(struct ac_speaker *sp, struct render *r)
 
     r->slice = (struct ac_slice){0};
     if (!err) {
-        size_t ready = r->n_poses - r->pose_at;
+        size_t ready = avatar_ready(sp, r);
         bool sound = (int64_t)(r->pcm.len / sizeof(int16_t)) + r->samples >=
                      frame_samples(r->frames + (int64_t)n, fps);
         if (!r->complete && (ready < n || !sound)) {

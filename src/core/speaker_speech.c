@@ -153,8 +153,11 @@ static int complete_sentence(struct ac_speaker *sp, struct render *r, char *reas
     int fps = fps_of(sp, r), err = 0;
     static const struct ac_pose rest;
 
-    if (r->announced) /* some speech came */
+    if (r->announced) { /* some speech came */
         err = run_lipsync(sp, r, NULL, reason);
+        if (!err)
+            err = avatar_hear_end(sp, r, reason);
+    }
     if (!err && r->resampler) {
         size_t before = r->pcm.len;
         err = ac_resampler_run(r->resampler, NULL, 0, &r->pcm);
@@ -185,7 +188,7 @@ int render_fill(struct ac_speaker *sp, struct render *r, size_t n, char *reason)
     int fps = fps_of(sp, r);
 
     while (!r->complete &&
-           (r->n_poses - r->pose_at < n ||
+           (avatar_ready(sp, r) < n ||
             (int64_t)(r->pcm.len / sizeof(int16_t)) < frame_samples((int64_t)n, fps) + AC_FMP4_AUDIO_LEAD)) {
         pthread_mutex_lock(&sp->lock);
         bool voiced = r->cur->voiced; /* before the pop: what was voiced by now is in the queue */
@@ -198,6 +201,8 @@ int render_fill(struct ac_speaker *sp, struct render *r, size_t n, char *reason)
                 announce(sp, r, &f->speech);
             if (!err)
                 err = add_sound(r, &f->speech);
+            if (!err)
+                err = avatar_hear(sp, r, f, reason);
             ac_frame_unref(f);
         } else if (voiced) {
             err = complete_sentence(sp, r, reason);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "fake/fake_hearing.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -296,7 +297,7 @@ static int speak(const char *text, uint32_t seq, struct ac_sink *out, struct ac_
             sp->pcm[k] = (int16_t)(8000 * sin(2 * M_PI * 440 * (double)(i * LETTER + k) / RATE));
         if (!i)
             fill_phones(sp, text, letters);
-        sp->last = i + n == letters;
+        sp->last = i + n == letters && !strstr(text, "ttsnolast");
         int err = ac_cancelled(cancel) ? AC_ECANCELED : 0;
         if (err) {
             ac_frame_unref(f);
@@ -326,6 +327,10 @@ static int fake_tts(void *inst, const struct ac_frame *in, struct ac_sink *out, 
         return fake_hang(cancel);
     if (strstr(text, "ttsstuck"))
         return fake_stuck();
+    if (strstr(text, "ttsbreak")) { /* in the middle of the sentence */
+        int err = speak("sixteen letters.", in->text.seq, out, cancel);
+        return err ? err : ac_env_fail(f->env, AC_EENGINE, "the fake voice broke");
+    }
     if (strstr(text, "ttsslow"))
         ac_sleep_us(200000);
     int err = speak(text, in->text.seq, out, cancel);
@@ -426,6 +431,6 @@ FAKE(tts_b, AC_STAGE_TTS, "fake2", AC_FRAME_TEXT, AC_FRAME_SPEECH, fake_open, fa
 FAKE(lipsync_a, AC_STAGE_LIPSYNC, "fake", AC_FRAME_SPEECH, AC_FRAME_POSE, fake_open, fake_lipsync);
 FAKE(avatar_a, AC_STAGE_AVATAR, "fake", AC_FRAME_POSE, AC_FRAME_PICTURE, fake_avatar_open, fake_avatar);
 
-const struct ac_handler_info *const fake_registry[] = {&fake_vad_a, &fake_vad_b, &fake_asr_a, &fake_asr_b,
-                                                       &llm_a,      &llm_b,      &tts_a,      &tts_b,
-                                                       &lipsync_a,  &avatar_a,   NULL};
+const struct ac_handler_info *const fake_registry[] = {
+    &fake_vad_a, &fake_vad_b, &fake_asr_a, &fake_asr_b, &llm_a,       &llm_b, &tts_a,
+    &tts_b,      &lipsync_a,  &avatar_a,   &fake_hears, &fake_hears2, NULL};

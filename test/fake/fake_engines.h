@@ -9,7 +9,8 @@
  * and answers X; "act X" answers X when the question is certain. It sums up ("Summary N of M messages."). llm
  * "fake2": as "fake", but "fail" answers "second engine". tts "fake" (sentence → behaviour): 50 ms of tone a
  * letter, phonemes a letter each; words in it: "ttsfail", "ttshang", "ttsstuck", "ttsflood", "ttsnot"
- * (AC_ENOTSUP), "ttsempty", "ttsslow" (200 ms before the first piece). tts "fake2": says everything. lipsync
+ * (AC_ENOTSUP), "ttsempty", "ttsslow" (200 ms before the first piece), "ttsnolast" (no piece says that it is
+ * the last), "ttsbreak" (sixteen letters are said, then it fails). tts "fake2": says everything. lipsync
  * "fake", avatar "fake": jaw open on vowels; a picture whose brightness is the jaw. avatar opens fail for id
  * "none".
  *

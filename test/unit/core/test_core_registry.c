@@ -91,6 +91,8 @@ static const struct {
     {"no process", {GOOD, .process = NULL}},
     {"wrong input", {GOOD, .in = AC_FRAME_CHAT}},
     {"wrong output", {GOOD, .out = AC_FRAME_POSE}},
+    {"a voice that hears", {GOOD, .flags = AC_HANDLER_HEARS}},
+    {"hears the far future", {GOOD, .hear_ahead_ms = 1001}},
     {"options do not fit", {GOOD, .cfg_size = sizeof(int)}},
     {"two options of one name", {GOOD, .options = twice}},
     {"wrong default", {GOOD, .options = bad_default}},
