@@ -28,15 +28,8 @@ static void taps(struct tap *t, int from, int to)
     for (int i = 0; i < to; i++) {
         float at = (float)((i + 0.5) * scale - 0.5), low = floorf(at), part = at - low;
         int first = (int)low;
-        if (first < 0) {
-            first = 0;
-            part = 0;
-        } else if (first >= from - 1) {
-            first = from - 1;
-            part = 0;
-        }
-        t[i].at[0] = first;
-        t[i].at[1] = first < from - 1 ? first + 1 : first;
+        t[i].at[0] = first > 0 ? first : 0;
+        t[i].at[1] = first < from - 1 ? first + 1 : from - 1;
         t[i].weight[0] = (int)lrintf((1 - part) * COEF_ONE);
         t[i].weight[1] = (int)lrintf(part * COEF_ONE);
     }
@@ -114,7 +107,7 @@ struct stretch {
  * left; width: the box's. */
 static void stretch_init(struct stretch *s, int first, int n, int width)
 {
-    size_t row = (size_t)(s->channels * n);
+    size_t row = (size_t)s->channels * (size_t)n;
 
     s->n = n;
     s->part = ac_alloc(((size_t)n + 2 * row) * sizeof *s->part + (size_t)n * sizeof *s->left);
@@ -237,8 +230,7 @@ static void paste_row(struct paste *p, int y)
         p->weight[0] = 0;
     if (p->outside[1])
         p->weight[p->n - 1] = 0;
-    stretch_row(&p->face, at * m->side - 0.5 - m->side / 2,
-                p->colour); /* NOLINT(bugprone-integer-division) */
+    stretch_row(&p->face, at * m->side - 0.5 - p->face.rows, p->colour);
     to_yuv(p->colour, p->n, m->match);
     paste_luma(p->pic->data[0] + (ptrdiff_t)y * p->pic->stride[0] + p->first, p->colour, p->weight, p->n);
     add_chroma(p->sum, p->colour, p->weight, p->n);
@@ -302,7 +294,7 @@ static float seam(const struct ac_w2l_mouth *m, int x, int y)
     return w * (255 - w);
 }
 
-/* The mean of the middle half of a histogram. */
+/* The mean of the middle third of a histogram: hair or an open mouth in up to a third do not count. */
 static float middle(const float histogram[STEPS])
 {
     float total = 0, below = 0, sum = 0;
@@ -312,12 +304,12 @@ static float middle(const float histogram[STEPS])
     if (!(total > 0))
         return 0;
     for (int i = 0; i < STEPS; i++) {
-        float from = fmaxf(below, total / 4), to = fminf(below + histogram[i], total * 3 / 4);
+        float from = fmaxf(below, total / 3), to = fminf(below + histogram[i], total * 2 / 3);
         if (to > from)
             sum += (to - from) * (float)(i - ZERO);
         below += histogram[i];
     }
-    return sum / (total / 2);
+    return sum / (total / 3);
 }
 
 void ac_w2l_face_match(const uint8_t *face, const struct ac_w2l_mouth *mouth, float match[3])

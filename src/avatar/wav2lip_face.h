@@ -25,23 +25,27 @@ void ac_w2l_face_bytes(const float *planes, int rows, int side, uint8_t *bgr);
 
 /*
  * Lays a generated lower half (side / 2 rows of side pixels) over the lower half of the box in a YUV picture.
- * mask: mask_side × mask_side weights that span the whole box. match: B, G, R to add to the generated pixels,
- * so that they have the template's colour at the seam. strength 0 … 1: 0 leaves the picture as it is (to
- * fade).
+ * The box may reach beyond the picture. mask: mask_side × mask_side weights that span the whole box, 0 keep …
+ * 255 replace; what lies above its middle does not count. No sample changes where all weights are 0. match:
+ * B, G, R to add to the generated pixels, so that they have the template's colour at the seam. strength 0 …
+ * 1: 0 leaves the picture as it is (to fade). A chroma sample belongs to four pixels and goes as far as each
+ * of them goes.
  */
 struct ac_w2l_mouth {
     const uint8_t *bgr;
-    int side;
+    int side; /* at least 2 */
     const uint8_t *mask;
-    int mask_side;
+    int mask_side; /* at least 2 */
     float match[3];
     float strength;
 };
 void ac_w2l_face_paste(struct ac_picture *pic, const struct ac_w2l_box *box,
                        const struct ac_w2l_mouth *mouth);
 /*
- * The difference between template and generated face (B, G, R) around the mask's edge, where both show the
- * same skin. face: the template's cut-out, side × side.
+ * The difference between template and generated face (B, G, R, each at most ±40) where the lower half of the
+ * mask is between keep and replace and both show the same skin; what a third of that strip shows otherwise
+ * (hair, an open jaw) does not count. face: the template's cut-out, side × side. match and strength of mouth
+ * do not matter.
  */
 void ac_w2l_face_match(const uint8_t *face, const struct ac_w2l_mouth *mouth, float match[3]);
 
