@@ -155,6 +155,7 @@ struct ac_item {
     const char *gender; /* "female", "male" or "" */
     const char *detail; /* one line, or "" */
     const char *note;   /* why it cannot be used as it should, and the remedy; NULL or "": it can */
+    bool is_default;    /* the engine shows this one where a session names none */
 };
 typedef void ac_item_fn(void *arg, const struct ac_item *item);
 

@@ -362,7 +362,8 @@ static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn
                                       .name = rig->name,
                                       .lang = "",
                                       .gender = rig->gender,
-                                      .detail = rig->detail});
+                                      .detail = rig->detail,
+                                      .is_default = !strcmp(rig->id, c->id)});
         else
             ac_log_warn("avatar", "left_out", AC_S("avatar", names.name[i]), AC_S("reason", env->reason));
         ac_char_rig_free(rig);

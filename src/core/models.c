@@ -397,14 +397,60 @@ size_t ac_models_list_engine(struct ac_models *m, const struct ac_handler_info *
     return counted.n;
 }
 
+struct kept {
+    struct ac_item *items; /* with strings of their own */
+    size_t n, first;
+};
+
+static char *copy_of(const char *s)
+{
+    return s ? ac_strdup(s) : NULL;
+}
+
+static void keep_item(void *arg, const struct ac_item *item)
+{
+    struct kept *k = arg;
+
+    k->items = ac_realloc_array(k->items, k->n + 1, sizeof *k->items);
+    k->items[k->n] = (struct ac_item){.id = copy_of(item->id),
+                                      .name = copy_of(item->name),
+                                      .lang = copy_of(item->lang),
+                                      .gender = copy_of(item->gender),
+                                      .detail = copy_of(item->detail),
+                                      .note = copy_of(item->note),
+                                      .is_default = item->is_default};
+    if (item->is_default && !k->items[k->first].is_default)
+        k->first = k->n;
+    k->n++;
+}
+
+static void free_item(struct ac_item *item)
+{
+    free((char *)item->id);
+    free((char *)item->name);
+    free((char *)item->lang);
+    free((char *)item->gender);
+    free((char *)item->detail);
+    free((char *)item->note);
+}
+
 size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, void *arg)
 {
     const struct ac_handler_info *const *engines;
-    size_t n = ac_config_use(m->cfg, stage, &engines), listed = 0;
+    size_t n = ac_config_use(m->cfg, stage, &engines);
+    struct kept k = {0};
 
     for (size_t i = 0; i < n; i++)
-        listed += ac_models_list_engine(m, engines[i], fn, arg);
-    return listed;
+        ac_models_list_engine(m, engines[i], keep_item, &k);
+    if (fn && k.n)
+        fn(arg, &k.items[k.first]);
+    for (size_t i = 0; fn && i < k.n; i++)
+        if (i != k.first)
+            fn(arg, &k.items[i]);
+    for (size_t i = 0; i < k.n; i++)
+        free_item(&k.items[i]);
+    free(k.items);
+    return k.n;
 }
 
 int ac_models_make(struct ac_models *m, enum ac_stage stage, const struct ac_make *make, struct ac_cancel *c,

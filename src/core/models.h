@@ -64,7 +64,10 @@ struct ac_model_info {
 /* One entry an engine of the registry; *list is the caller's (free). Waits for no model. */
 size_t ac_models_infos(struct ac_models *m, struct ac_model_info **list);
 
-/* What the engines of a stage offer (voices, avatars), in fall-back order. Returns how many. */
+/*
+ * What the engines of a stage offer (voices, avatars): first what is taken where a session names none, then
+ * the others in fall-back order. Returns how many.
+ */
 size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, void *arg);
 /* The same for one engine. */
 size_t ac_models_list_engine(struct ac_models *m, const struct ac_handler_info *info, ac_item_fn *fn,

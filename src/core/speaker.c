@@ -153,7 +153,7 @@ void tell_degraded(struct ac_speaker *sp, struct turn *t, enum ac_stage stage, c
 /* ---- who speaks ---- */
 
 struct find_gender {
-    const char *avatar; /* "" = the first of the list, which is the one that is configured */
+    const char *avatar; /* "" = the first of the list, which is the default */
     bool found;
     char gender[8];
 };

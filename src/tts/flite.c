@@ -108,9 +108,10 @@ static int process(void *inst, const struct ac_frame *in, struct ac_sink *out, s
 
 static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg)
 {
+    static const char detail[] = "flite clustergen, 16 kHz";
     static const struct ac_item voices[] = {
-        {"slt", "SLT (US English)", "en-US", "female", "flite clustergen, 16 kHz", ""},
-        {"rms", "RMS (US English)", "en-US", "male", "flite clustergen, 16 kHz", ""},
+        {.id = "slt", .name = "SLT (US English)", .lang = "en-US", .gender = "female", .detail = detail},
+        {.id = "rms", .name = "RMS (US English)", .lang = "en-US", .gender = "male", .detail = detail},
     };
 
     (void)model;

@@ -110,6 +110,8 @@ static void fake_reset(void *inst)
     ((struct fake_inst *)inst)->calls = 0;
 }
 
+static bool list_more;
+
 static int fake_list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg)
 {
     (void)cfg;
@@ -118,6 +120,10 @@ static int fake_list(void *model, const void *cfg, struct ac_env *env, ac_item_f
                 .id = "anna", .name = env->log_name, .lang = "en", .gender = "female", .detail = ""});
     fn(arg,
        &(struct ac_item){.id = "ben", .name = env->log_name, .lang = "en", .gender = "male", .detail = ""});
+    if (list_more) {
+        fn(arg, &(struct ac_item){.id = "cleo", .name = "c", .lang = "en", .is_default = true});
+        fn(arg, &(struct ac_item){.id = "dora", .name = "d", .lang = "en", .is_default = true});
+    }
     return 0;
 }
 
@@ -312,6 +318,11 @@ static void test_list(void **state)
     assert_int_equal(ac_models_list(f->models, AC_STAGE_TTS, add_name, &n), 2);
     assert_string_equal(n.text, "anna/tts.quick ben/tts.quick ");
     assert_int_equal(ac_models_list(f->models, AC_STAGE_TTS, NULL, NULL), 2);
+    n.text[0] = '\0'; /* the default of the first engine that has one comes first */
+    list_more = true;
+    assert_int_equal(ac_models_list(f->models, AC_STAGE_TTS, add_name, &n), 4);
+    list_more = false;
+    assert_string_equal(n.text, "cleo/c anna/tts.quick ben/tts.quick dora/d ");
     assert_int_equal(ac_models_list(f->models, AC_STAGE_LLM, add_name, &n), 0);
     assert_int_equal(ac_models_list(f->models, AC_STAGE_VAD, add_name, &n), 0);
     assert_int_equal(ac_models_trim(f->models, 0), 1);
