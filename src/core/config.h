@@ -18,6 +18,7 @@
 struct ac_config;
 
 /* The product's own sections; each one is a struct with an option table in core/config_sections.c. */
+enum { AC_UPLOADS_NONE, AC_UPLOADS_ADMIN, AC_UPLOADS_CLIENTS }; /* server.avatar_uploads */
 struct ac_server_config {
     char *host;
     int port;
@@ -43,6 +44,8 @@ struct ac_server_config {
     int max_connections_per_address, max_requests_per_s_per_address;
     int request_timeout_s;    /* a request must be there within so long */
     char *tls_cert, *tls_key; /* PEM files; "" = no TLS */
+    int avatar_uploads;       /* who may make avatars */
+    int max_upload_mb, upload_timeout_s;
 };
 struct ac_log_config {
     int level;  /* index of: error, warn, info, debug */

@@ -6,6 +6,8 @@ static const char *const log_formats[] = {"logfmt", "json", NULL};
 
 enum { R = AC_OPT_RUNTIME };
 
+static const char *const upload_rights[] = {"none", "admin", "clients", NULL};
+
 #define S struct ac_server_config
 static const struct ac_option server_options[] = {
     AC_OPTION_STRING(S, host, "host", "127.0.0.1", 0,
@@ -72,6 +74,13 @@ static const struct ac_option server_options[] = {
     AC_OPTION_PATH(S, tls_cert, "tls_cert", "", 0,
                    "Certificate chain (PEM): the server speaks https. Read again on SIGHUP."),
     AC_OPTION_PATH(S, tls_key, "tls_key", "", 0, "Its private key (PEM), without a passphrase."),
+    AC_OPTION_CHOICE(S, avatar_uploads, "avatar_uploads", "admin", upload_rights, R,
+                     "Who may make avatars of photos and videos in the page: the administrator (without an "
+                     "admin token this machine itself), or everybody who may talk."),
+    AC_OPTION_INT(S, max_upload_mb, "max_upload_mb", "100", 1, 4096, R,
+                  "Largest photo or video for an avatar."),
+    AC_OPTION_INT(S, upload_timeout_s, "upload_timeout_s", "300", 1, 86400, R,
+                  "It must have come whole within so long."),
     AC_OPTIONS_END,
 };
 #undef S

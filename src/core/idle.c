@@ -21,8 +21,7 @@ struct idle_entry {
     struct idle_entry *next;
     char avatar[KEY];
     int size;
-    char *clip, *poster;
-    size_t clip_len, poster_len;
+    struct ac_idle_media *clip, *poster;
 };
 
 struct ac_idle {
@@ -42,15 +41,38 @@ struct ac_idle *ac_idle_new(struct ac_models *models, const struct ac_config *cf
     return idle;
 }
 
+static struct ac_idle_media *media_new(struct ac_str *bytes)
+{
+    struct ac_idle_media *m = ac_zalloc(sizeof *m);
+
+    m->len = bytes->len;
+    m->data = ac_str_steal(bytes);
+    atomic_init(&m->users, 1);
+    return m;
+}
+
+void ac_idle_media_unref(struct ac_idle_media *m)
+{
+    if (!m || atomic_fetch_sub(&m->users, 1) > 1)
+        return;
+    free(m->data);
+    free(m);
+}
+
+static void entry_free(struct idle_entry *e)
+{
+    ac_idle_media_unref(e->clip);
+    ac_idle_media_unref(e->poster);
+    free(e);
+}
+
 void ac_idle_free(struct ac_idle *idle)
 {
     if (!idle)
         return;
     for (struct idle_entry *e = idle->entries, *next; e; e = next) {
         next = e->next;
-        free(e->clip);
-        free(e->poster);
-        free(e);
+        entry_free(e);
     }
     pthread_mutex_destroy(&idle->lock);
     free(idle);
@@ -151,13 +173,7 @@ static struct idle_entry *store(struct ac_idle *idle, const char *avatar, int si
         e->next = idle->entries;
         idle->entries = e;
     }
-    if (clip) {
-        e->clip_len = data->len;
-        e->clip = ac_str_steal(data);
-    } else {
-        e->poster_len = data->len;
-        e->poster = ac_str_steal(data);
-    }
+    *(clip ? &e->clip : &e->poster) = media_new(data);
     return e;
 }
 
@@ -220,15 +236,14 @@ static bool known_size(int size)
     return size == 256 || size == 360 || size == 512 || size == 720 || size == 1080;
 }
 
-static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, const char **data, size_t *len,
+static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, struct ac_idle_media **media,
                char *reason)
 {
     char dummy[REASON];
     struct ac_prefs prefs = {.width = size, .height = size, .fps = ac_config_video(idle->cfg)->fps};
     int err = 0;
 
-    *data = NULL;
-    *len = 0;
+    *media = NULL;
     reason = reason ? reason : dummy;
     reason[0] = '\0';
     if (!known_size(size)) {
@@ -242,21 +257,35 @@ static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, co
     if (!has(e, clip))
         err = make_by_first(idle, &prefs, clip, &e, reason);
     if (!err) {
-        *data = clip ? e->clip : e->poster;
-        *len = clip ? e->clip_len : e->poster_len;
+        *media = clip ? e->clip : e->poster;
+        atomic_fetch_add(&(*media)->users, 1);
     }
     pthread_mutex_unlock(&idle->lock);
     return err;
 }
 
-int ac_idle_clip(struct ac_idle *idle, const char *avatar, int size, const char **data, size_t *len,
+int ac_idle_clip(struct ac_idle *idle, const char *avatar, int size, struct ac_idle_media **media,
                  char *reason)
 {
-    return get(idle, avatar, size, true, data, len, reason);
+    return get(idle, avatar, size, true, media, reason);
 }
 
-int ac_idle_poster(struct ac_idle *idle, const char *avatar, int size, const char **data, size_t *len,
+int ac_idle_poster(struct ac_idle *idle, const char *avatar, int size, struct ac_idle_media **media,
                    char *reason)
 {
-    return get(idle, avatar, size, false, data, len, reason);
+    return get(idle, avatar, size, false, media, reason);
+}
+
+void ac_idle_forget(struct ac_idle *idle, const char *avatar)
+{
+    pthread_mutex_lock(&idle->lock);
+    for (struct idle_entry **at = &idle->entries, *e; (e = *at);) {
+        if (strcmp(e->avatar, avatar) != 0) {
+            at = &e->next;
+            continue;
+        }
+        *at = e->next;
+        entry_free(e);
+    }
+    pthread_mutex_unlock(&idle->lock);
 }

@@ -37,7 +37,7 @@ static void add_security(struct head *h, const struct request *r, const char *ty
     head_add(h, "x-content-type-options:", "nosniff");
     head_add(h, "referrer-policy:", "same-origin");
     head_add(h, "permissions-policy:",
-             "microphone=(self), camera=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=()");
+             "microphone=(self), camera=(self), geolocation=(), payment=(), usb=(), serial=(), bluetooth=()");
     head_add(h, "content-security-policy:", data ? api_csp : g->csp);
     head_add(h, "x-frame-options:", g->x_frame_options);
     if (*r->origin) {
@@ -116,10 +116,13 @@ void http_closed(struct pss *pss)
     pss->req = NULL;
     if (r->job)
         api_forget(r->job);
+    if (r->upload)
+        upload_ended(r->upload);
     api_free_job(r->draft);
     json_decref(r->extra);
     ac_str_free(&r->given);
     free(r->owned);
+    ac_idle_media_unref(r->media);
     free(r);
 }
 
@@ -173,7 +176,7 @@ int http_send_nothing(struct lws *wsi, struct pss *pss)
     return head_send(&h, pss, 204, NULL, 0);
 }
 
-static const char *status_title(int status)
+const char *http_status_title(int status)
 {
     static const struct {
         int status;
@@ -182,7 +185,8 @@ static const char *status_title(int status)
                   {404, "Not Found"},         {405, "Method Not Allowed"},    {408, "Request Timeout"},
                   {409, "Conflict"},          {411, "Length Required"},       {413, "Content Too Large"},
                   {414, "URI Too Long"},      {422, "Unprocessable Content"}, {426, "Upgrade Required"},
-                  {429, "Too Many Requests"}, {503, "Service Unavailable"}};
+                  {429, "Too Many Requests"}, {503, "Service Unavailable"},   {415, "Unsupported Media Type"},
+                  {501, "Not Implemented"},   {507, "Insufficient Storage"}};
 
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         if (titles[i].status == status)
@@ -202,15 +206,15 @@ int http_send_problem(struct lws *wsi, struct pss *pss, int status, const char *
         for (char *c = detail; *c; c++)
             if ((unsigned char)*c >= 0x80)
                 *c = '?';
-    json_t *j = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", status_title(status),
+    json_t *j = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", http_status_title(status),
                           "status", status, "detail", detail);
     if (pss->req->extra)
         json_object_update_missing(j, pss->req->extra);
     char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
     json_decref(j);
     if (!text) /* memory is short */
-        text = ac_asprintf("{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d}", status_title(status),
-                           status);
+        text = ac_asprintf("{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d}",
+                           http_status_title(status), status);
     pss->req->owned = text;
     head_begin(&h, pss->req, wsi, status, "application/problem+json");
     head_add(&h, "cache-control:", "no-store");

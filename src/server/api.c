@@ -27,19 +27,6 @@ static void add_voice(void *arg, const struct ac_item *item)
                                              item->detail, "engine", v->engine));
 }
 
-static void add_avatar(void *arg, const struct ac_item *item)
-{
-    if (!ac_session_id_valid(item->id))
-        return; /* could not be part of a path */
-    char *poster = ac_asprintf("/api/avatars/%s/poster.jpg", item->id);
-    char *idle = ac_asprintf("/api/avatars/%s/idle.mp4", item->id);
-    json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", item->id, "name", item->name,
-                                         "gender", item->gender, "detail", item->detail, "poster", poster,
-                                         "idle", idle));
-    free(poster);
-    free(idle);
-}
-
 struct topics {
     json_t *list;
     const char *lang;
@@ -71,13 +58,6 @@ static void list_voices(struct job *job)
     api_job_json(job, v.list, JSON_COMPACT);
 }
 
-static void list_avatars(struct job *job)
-{
-    json_t *list = json_array();
-    ac_models_list(ac_hub_models(job->server->hub), AC_STAGE_AVATAR, add_avatar, list);
-    api_job_json(job, list, JSON_COMPACT);
-}
-
 static void list_topics(struct job *job)
 {
     struct topics t = {.list = json_array(), .lang = job->lang};
@@ -85,29 +65,26 @@ static void list_topics(struct job *job)
     api_job_json(job, t.list, JSON_COMPACT);
 }
 
-static void finish_picture(struct job *job, const char *type, const char *data, size_t len)
+static void finish_picture(struct job *job, const char *type)
 {
     if (job->err)
         return;
-    job->content = (struct ac_content){.type = type, .data = data, .len = len, .cache = "no-cache"};
+    job->content = (struct ac_content){
+        .type = type, .data = job->media->data, .len = job->media->len, .cache = "no-cache"};
     ac_content_tag(&job->content);
 }
 
 static void make_poster(struct job *job)
 {
-    const char *data = NULL;
-    size_t len = 0;
-    job->err = ac_idle_poster(job->server->idle, job->avatar, job->size, &data, &len, job->reason);
-    finish_picture(job, "image/jpeg", data, len);
+    job->err = ac_idle_poster(job->server->idle, job->avatar, job->size, &job->media, job->reason);
+    finish_picture(job, "image/jpeg");
 }
 
 static void make_idle(struct job *job)
 {
-    const char *data = NULL;
-    size_t len = 0;
     job->idle = true;
-    job->err = ac_idle_clip(job->server->idle, job->avatar, job->size, &data, &len, job->reason);
-    finish_picture(job, "video/mp4", data, len);
+    job->err = ac_idle_clip(job->server->idle, job->avatar, job->size, &job->media, job->reason);
+    finish_picture(job, "video/mp4");
 }
 
 /* ---- handlers ---- */
@@ -152,25 +129,20 @@ json_t *api_memory_json(const struct ac_hub_status *st)
                      ac_memory_state_name(st->memory));
 }
 
-static void read_status(struct job *job)
+void api_read_status(struct job *job)
 {
     struct ac_server *s = job->server;
     struct ac_hub_status st = ac_hub_status(s->hub);
     api_job_json(job,
-                 json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:{s:i, s:i}, s:o, s:b}", "status",
-                           st.draining ? "draining" : "ok", "version", AC_VERSION, "uptime_s",
+                 json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:{s:i, s:i}, s:o, s:b, s:o}",
+                           "status", st.draining ? "draining" : "ok", "version", AC_VERSION, "uptime_s",
                            (json_int_t)((ac_now_us() - s->start_us) / 1000000), "sessions",
                            (json_int_t)st.sessions, "talking", (json_int_t)st.talking, "turns",
                            (json_int_t)ac_hub_stats(s->hub).turns, "rss_bytes", (json_int_t)ac_rss_bytes(),
                            "engines", engines_json(ac_hub_config(s->hub)), "history", history_status(s),
                            "limits", "max_sessions", st.max_sessions, "max_talking", st.max_talking, "memory",
-                           api_memory_json(&st), "draining", st.draining),
+                           api_memory_json(&st), "draining", st.draining, "uploads", api_uploads_json(job)),
                  JSON_COMPACT);
-}
-
-int api_get_status(struct ac_server *s, struct lws *wsi, struct pss *pss)
-{
-    return api_post_job(s, wsi, pss, s->admin, api_new_job(pss, read_status));
 }
 
 void api_query(struct lws *wsi, const char *name, char *buf, int size)
@@ -187,11 +159,6 @@ static int get_list(struct ac_server *s, struct lws *wsi, struct pss *pss, void 
     struct job *job = api_new_job(pss, work);
     api_query(wsi, "lang=", job->lang, sizeof job->lang);
     return api_post_job(s, wsi, pss, s->lists, job);
-}
-
-int api_get_avatars(struct ac_server *s, struct lws *wsi, struct pss *pss)
-{
-    return get_list(s, wsi, pss, list_avatars);
 }
 
 int api_get_voices(struct ac_server *s, struct lws *wsi, struct pss *pss)

@@ -18,6 +18,8 @@ void api_free_job(struct job *job)
     free(job->text);
     free(job->title);
     free(job->file_name);
+    free(job->bytes);
+    ac_idle_media_unref(job->media);
     json_decref(job->given);
     json_decref(job->extra);
     ac_token_set_free(job->tokens);
@@ -141,7 +143,11 @@ static int answer(struct job *job)
                                                job->type ? job->type : "application/json", text);
     }
     snprintf(ms, sizeof ms, "%d", AC_IDLE_PERIOD_US / 1000);
-    return http_send_content(wsi, pss, &job->content, job->idle ? "x-idle-ms:" : NULL, ms, NULL);
+    char *owned = job->bytes;
+    pss->req->media = job->media;
+    job->bytes = NULL;
+    job->media = NULL;
+    return http_send_content(wsi, pss, &job->content, job->idle ? "x-idle-ms:" : NULL, ms, owned);
 }
 
 void api_finish_jobs(struct ac_server *s)

@@ -258,6 +258,12 @@ struct refusal guard_access(struct ac_server *s, struct lws *wsi, const struct w
         return fine;
     case ACCESS_METRICS:
         return *admin || who->local || server_config(s)->metrics_open ? fine : refuse_admin(s, given);
+    case ACCESS_AVATARS:
+        if (server_config(s)->avatar_uploads == AC_UPLOADS_NONE)
+            return (struct refusal){403, "server.avatar_uploads: avatars cannot be uploaded here"};
+        if (*admin || server_config(s)->avatar_uploads == AC_UPLOADS_CLIENTS)
+            break;
+        return refuse_admin(s, given);
     case ACCESS_ADMIN:
         return *admin ? fine : refuse_admin(s, given);
     case ACCESS_CLIENT:

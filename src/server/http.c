@@ -50,6 +50,8 @@ static int refuse_body(struct lws *wsi, struct pss *pss, int status, const char 
 int http_body(struct lws *wsi, struct pss *pss, const char *bytes, size_t len)
 {
     struct request *r = pss->req;
+    if (r && r->upload)
+        return upload_body(r->upload, bytes, len);
     if (!r || !r->draft)
         return 0; /* of a request that was answered without it */
     ac_str_add_n(&r->given, bytes, len);
@@ -63,6 +65,8 @@ int http_body(struct lws *wsi, struct pss *pss, const char *bytes, size_t len)
 int http_body_complete(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
     struct request *r = pss->req;
+    if (r && r->upload)
+        return upload_complete(s, wsi, pss);
     if (!r || !r->draft)
         return 0;
     r->close = false;

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "core/hub.h"
 #include "core/idle.h"
+#include "core/maker.h"
 #include "server/access.h"
 #include "server/assets.h"
 #include "server/outbox.h"
@@ -33,6 +34,7 @@ enum { WS_CLOSE_REPLACED = 4001 };
 
 struct conn;
 struct job;
+struct upload;
 struct tls_files;
 
 /* What guard.c and the headers of every answer need. Built at the start. */
@@ -61,7 +63,8 @@ struct ac_server {
     struct ac_content no_page, description;
     size_t max_descriptors;
     struct ac_idle *idle;
-    struct ac_strand *lists, *pictures, *conversations, *admin;
+    struct ac_maker *maker;
+    struct ac_strand *lists, *pictures, *conversations, *admin, *writing;
     int64_t start_us;
 
     struct lws_context *lws;
@@ -78,6 +81,7 @@ struct ac_server {
     struct conn *conns;
     size_t n_conns, n_jobs;
     struct job *jobs;
+    struct upload *uploads;
     unsigned char chunk[LWS_PRE + CHUNK_BYTES];
 
     pthread_mutex_t lock;
@@ -107,10 +111,18 @@ struct refusal {
     const char *detail;
 };
 
+/* The same of an upload. */
+struct upload_refusal {
+    int status;
+    const char *code; /* for programs */
+    const char *detail;
+};
+
 enum access {
     ACCESS_OPEN = 1, /* everybody */
     ACCESS_CLIENT,   /* who has a client token, where there are any */
     ACCESS_ADMIN,    /* who has the admin token; without one this machine */
+    ACCESS_AVATARS,  /* the admin, or clients, as server.avatar_uploads says */
     ACCESS_OWNER,    /* the admin, or who names the client that the thing belongs to: the handler looks */
     ACCESS_METRICS,  /* the admin, this machine, or everybody where server.metrics_open is set */
 };
@@ -139,14 +151,16 @@ struct request {
     char if_none_match[512], range[128], if_range[64], accept_encoding[256];
     int method; /* LWSHUMETH_… */
     int64_t start_us;
-    struct job *job;   /* somebody works on the answer */
-    struct job *draft; /* a job that waits for the request's body */
+    struct job *job;       /* somebody works on the answer */
+    struct upload *upload; /* the body is an upload's */
+    struct job *draft;     /* a job that waits for the request's body */
     size_t max_body;
     struct ac_str given; /* the body so far */
     json_t *extra;       /* further members of a problem */
     const char *body;    /* what is left to send */
     size_t left;
-    char *owned; /* freed with the request; body may point into it */
+    char *owned; /* freed with the request; body may point into it, or into media */
+    struct ac_idle_media *media;
 };
 
 /* What takes time: worked on by a strand, answered by the loop. */
@@ -165,6 +179,8 @@ struct job {
     char session[65];
     char *title;
     bool markdown, admin;
+    bool may_make; /* who asks may upload avatars */
+    struct upload *upload;
     json_t *given; /* the body */
     uint64_t since;
     enum ac_log_level level;
@@ -173,12 +189,14 @@ struct job {
     int err;
     int status; /* of the answer; 0 = 200, or as err says */
     char reason[JOB_REASON_BYTES];
-    json_t *extra;             /* further members of the problem */
-    char *text;                /* the answer, or NULL */
-    const char *type;          /* of text; NULL = JSON */
-    char *file_name;           /* value of Content-Disposition; NULL = none */
-    bool nothing;              /* 204 */
-    struct ac_content content; /* a picture: bytes are the idle cache's */
+    json_t *extra;               /* further members of the problem */
+    char *text;                  /* the answer, or NULL */
+    const char *type;            /* of text; NULL = JSON */
+    char *file_name;             /* value of Content-Disposition; NULL = none */
+    bool nothing;                /* 204 */
+    struct ac_content content;   /* a picture */
+    struct ac_idle_media *media; /* that content's bytes are of, or NULL … */
+    char *bytes;                 /* … or these */
     bool idle;
     struct ac_token_set *tokens;
     struct tls_files *tls;
@@ -213,6 +231,7 @@ int http_send_nothing(struct lws *wsi, struct pss *pss);
 /* 204 to a page of an allowed origin that asks what it may send. */
 int http_send_preflight(struct lws *wsi, struct pss *pss, const char *methods);
 /* allow: the header of that name, or NULL. */
+const char *http_status_title(int status);
 int http_send_problem(struct lws *wsi, struct pss *pss, int status, const char *allow, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
@@ -254,11 +273,22 @@ int tls_use(struct ssl_ctx_st *ssl, const struct tls_files *tls, char *reason);
 /* ---- api.c and its parts: handlers of routes ---- */
 
 int api_get_status(struct ac_server *s, struct lws *wsi, struct pss *pss);
-int api_get_avatars(struct ac_server *s, struct lws *wsi, struct pss *pss);
 int api_get_voices(struct ac_server *s, struct lws *wsi, struct pss *pss);
 int api_get_topics(struct ac_server *s, struct lws *wsi, struct pss *pss);
 int api_get_poster(struct ac_server *s, struct lws *wsi, struct pss *pss);
 int api_get_idle(struct ac_server *s, struct lws *wsi, struct pss *pss);
+void api_read_status(struct job *job);
+/* api_avatars.c */
+int api_get_avatars(struct ac_server *s, struct lws *wsi, struct pss *pss);
+int api_post_avatar(struct ac_server *s, struct lws *wsi, struct pss *pss);
+int api_get_making(struct ac_server *s, struct lws *wsi, struct pss *pss);
+int api_delete_making(struct ac_server *s, struct lws *wsi, struct pss *pss);
+int api_get_preview(struct ac_server *s, struct lws *wsi, struct pss *pss);
+int api_delete_avatar(struct ac_server *s, struct lws *wsi, struct pss *pss);
+/* What a job of the maker is at, as the answer; job->session is its name. */
+void api_look_making(struct job *job);
+/* Whether who asks may upload avatars, and how large. */
+json_t *api_uploads_json(const struct job *job);
 /* api_conversations.c */
 int api_conversations(struct ac_server *s, struct lws *wsi, struct pss *pss);
 int api_export_conversation(struct ac_server *s, struct lws *wsi, struct pss *pss);
@@ -304,6 +334,21 @@ void api_forget(struct job *job);
 void api_drop_jobs(struct ac_server *s);
 /* Tokens and certificate are read again. */
 void api_reload(struct ac_server *s);
+
+/* ---- uploads.c ---- */
+
+/* The body of the request is a file for the maker; no: what is wrong with the request, told at its end. */
+int upload_begin(struct ac_server *s, struct lws *wsi, struct pss *pss, const struct ac_maker_wish *wish,
+                 const struct upload_refusal *no);
+int upload_body(struct upload *u, const char *bytes, size_t len);
+int upload_complete(struct ac_server *s, struct lws *wsi, struct pss *pss);
+int upload_refuse(struct lws *wsi, struct pss *pss, const struct upload_refusal *no);
+/* The request is gone. */
+void upload_ended(struct upload *u);
+/* The strand has written something. */
+void uploads_woken(struct ac_server *s);
+/* Frees all; no worker runs any more, no connection is left. */
+void uploads_drop(struct ac_server *s);
 
 /* ---- ws.c ---- */
 

@@ -13,6 +13,11 @@ static int want_upgrade(struct ac_server *s, struct lws *wsi, struct pss *pss);
 static const struct route routes[] = {
     {"GET", "/api/status", ACCESS_OPEN, api_get_status, NULL},
     {"GET", "/api/avatars", ACCESS_OPEN, api_get_avatars, NULL},
+    {"POST", "/api/avatars", ACCESS_AVATARS, api_post_avatar, NULL},
+    {"GET", "/api/avatars/jobs/{id}", ACCESS_AVATARS, api_get_making, NULL},
+    {"DELETE", "/api/avatars/jobs/{id}", ACCESS_AVATARS, api_delete_making, NULL},
+    {"DELETE", "/api/avatars/{id}", ACCESS_AVATARS, api_delete_avatar, NULL},
+    {"GET", "/api/avatars/{id}/preview.jpg", ACCESS_OPEN, api_get_preview, NULL},
     {"GET", "/api/avatars/{id}/poster.jpg", ACCESS_OPEN, api_get_poster, NULL},
     {"GET", "/api/avatars/{id}/idle.mp4", ACCESS_OPEN, api_get_idle, NULL},
     {"GET", "/api/voices", ACCESS_OPEN, api_get_voices, NULL},

@@ -112,6 +112,7 @@ static void woken(struct ac_server *s)
         return;
     ws_woken(s);
     api_finish_jobs(s);
+    uploads_woken(s);
     if (atomic_exchange(&s->reload, false))
         api_reload(s);
 }
@@ -351,6 +352,8 @@ static void set_tuning(struct ac_server_tuning *t, const struct ac_server_tuning
         t->stop_ms = 500;
     if (t->hello_s <= 0)
         t->hello_s = 10;
+    if (t->make_s <= 0)
+        t->make_s = 600;
 }
 
 static void log_ready(const struct ac_server *s)
@@ -399,11 +402,13 @@ int ac_server_start(struct ac_server **server, struct ac_hub *hub, const struct 
     if (err)
         goto fail;
     s->idle = ac_idle_new(ac_hub_models(hub), ac_hub_config(hub));
+    s->maker = ac_maker_new(ac_hub_models(hub), ac_hub_config(hub), s->tuning.make_s);
     /* they wait for models and the disk, and pictures take long: not on the workers that sessions share */
     s->lists = ac_strand_new(ac_hub_pool(hub), "server.lists", true);
     s->pictures = ac_strand_new(ac_hub_pool(hub), "server.pictures", true);
     s->conversations = ac_strand_new(ac_hub_pool(hub), "server.conversations", true);
     s->admin = ac_strand_new(ac_hub_pool(hub), "server.admin", true);
+    s->writing = ac_strand_new(ac_hub_pool(hub), "server.uploads", true);
     log_ready(s);
     *server = s;
     return 0;
@@ -497,6 +502,8 @@ void ac_server_free(struct ac_server *s)
     end_strand(s, s->pictures);
     end_strand(s, s->conversations);
     end_strand(s, s->admin);
+    end_strand(s, s->writing);
+    s->writing = NULL; /* connections that end below post no more */
     pthread_mutex_lock(&s->lock);
     while (s->strands_left)
         pthread_cond_wait(&s->changed, &s->lock);
@@ -506,6 +513,8 @@ void ac_server_free(struct ac_server *s)
     if (!s->adopted && s->listen_fd >= 0)
         close(s->listen_fd);
     api_drop_jobs(s);
+    uploads_drop(s);
+    ac_maker_free(s->maker);
     guard_close(s);
     tls_free(s->tls);
     ac_idle_free(s->idle);

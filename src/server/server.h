@@ -21,6 +21,7 @@ struct ac_server_tuning {
     int slow_s;          /* a reader may stay behind the soft limit for so long (10) */
     int stop_ms;         /* how long a stopping server waits for clients to take their last message (500) */
     int hello_s;         /* who connects to a session that exists must say `hello` within so long (10) */
+    int make_s;          /* an avatar must be made of an upload within so long (600) */
     bool limit_loopback; /* the limits of one address count for this machine's own too */
 };
 

@@ -396,11 +396,10 @@ static int fake_avatar(void *inst, const struct ac_frame *in, struct ac_sink *ou
 
 static int fake_list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg)
 {
+    if (strcmp(env->log_name, "avatar.fake") == 0)
+        return fake_avatar_list(model, cfg, env, fn, arg);
     struct ac_item item = {.id = "fake", .name = "Fake", .lang = "en", .gender = "", .detail = ""};
 
-    (void)model;
-    (void)cfg;
-    (void)env;
     fn(arg, &item);
     return 0;
 }
@@ -429,7 +428,8 @@ FAKE(llm_b, AC_STAGE_LLM, "fake2", AC_FRAME_CHAT, AC_FRAME_TEXT, fake_open, fake
 FAKE(tts_a, AC_STAGE_TTS, "fake", AC_FRAME_TEXT, AC_FRAME_SPEECH, fake_open, fake_tts);
 FAKE(tts_b, AC_STAGE_TTS, "fake2", AC_FRAME_TEXT, AC_FRAME_SPEECH, fake_open, fake_tts2);
 FAKE(lipsync_a, AC_STAGE_LIPSYNC, "fake", AC_FRAME_SPEECH, AC_FRAME_POSE, fake_open, fake_lipsync);
-FAKE(avatar_a, AC_STAGE_AVATAR, "fake", AC_FRAME_POSE, AC_FRAME_PICTURE, fake_avatar_open, fake_avatar);
+FAKE(avatar_a, AC_STAGE_AVATAR, "fake", AC_FRAME_POSE, AC_FRAME_PICTURE, fake_avatar_open, fake_avatar,
+     .make = fake_make);
 
 const struct ac_handler_info *const fake_registry[] = {
     &fake_vad_a, &fake_vad_b, &fake_asr_a, &fake_asr_b, &llm_a,       &llm_b, &tts_a,

@@ -10,6 +10,11 @@ int fake_stuck(void);
 /* One instance more (1) or less (-1) is open. */
 void fake_opened(int n);
 
+/* The fake avatar's maker and its list; see fake_engines.h. */
+int fake_make(void *model, const void *cfg, struct ac_env *env, const struct ac_make *make,
+              struct ac_cancel *cancel);
+int fake_avatar_list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg);
+
 extern const struct ac_handler_info fake_vad_a, fake_vad_b, fake_asr_a, fake_asr_b;
 
 #endif

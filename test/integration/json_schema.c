@@ -98,6 +98,8 @@ static bool check_members(json_t *root, json_t *schema, json_t *v, char why[SCHE
     const char *key;
     size_t i;
 
+    if (!json_is_object(v)) /* where it may be null */
+        return true;
     json_array_foreach(required, i, member)
     {
         if (!json_object_get(v, json_string_value(member)))

@@ -297,7 +297,7 @@ static void test_problems(void **state)
         {"POST", "/api/nothing", "Content-Length: 0\r\n", 404, ""},
         {"POST", "/api/status", "Content-Length: 2\r\n\r\n{}", 405, "GET, HEAD"},
         {"PUT", "/api/voices", "Content-Length: 0\r\n", 405, "GET, HEAD"},
-        {"DELETE", "/api/avatars", NULL, 405, "GET, HEAD"},
+        {"DELETE", "/api/avatars", NULL, 405, "GET, HEAD, POST"},
         {"POST", "/", "Content-Length: 0\r\n", 405, "GET, HEAD"},
         {"GET", "/ws", NULL, 426, ""},
         {"GET", "/ws/abc", NULL, 426, ""},

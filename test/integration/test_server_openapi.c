@@ -32,6 +32,7 @@ static int setup(void **state)
     char path[64];
     assert_non_null(mkdtemp(store));
     snprintf(path, sizeof path, "history.path=%s/history.db", store);
+    setenv("AVATAR_CHAT_DATA", store, 1); /* uploaded avatars go there */
     const char *sets[] = {"history.store=sqlite", path, NULL};
     world_open(&world, sets, NULL);
     json_error_t e;
@@ -52,6 +53,9 @@ static int teardown(void **state)
         snprintf(path, sizeof path, "%s/%s", store, files[i]);
         unlink(path);
     }
+    char avatars[64];
+    snprintf(avatars, sizeof avatars, "%s/avatars", store);
+    rmdir(avatars);
     return rmdir(store);
 }
 
@@ -114,10 +118,10 @@ static void test_same_access(void **state)
             admin |= json_object_get(one, "admin") != NULL;
             clients |= json_object_get(one, "client") != NULL;
         }
-        bool same = r[i].access == ACCESS_OPEN     ? open
-                    : r[i].access == ACCESS_CLIENT ? clients && !admin
-                    : r[i].access == ACCESS_OWNER  ? clients && admin
-                                                   : admin && !clients;
+        bool same = r[i].access == ACCESS_OPEN                                     ? open
+                    : r[i].access == ACCESS_CLIENT                                 ? clients && !admin
+                    : r[i].access == ACCESS_OWNER || r[i].access == ACCESS_AVATARS ? clients && admin
+                                                                                   : admin && !clients;
         if (!same)
             fail_msg("%s %s: another security than the server's", r[i].method, r[i].pattern);
     }
@@ -178,9 +182,9 @@ static json_t *schema_of(const char *pattern, const char *method, const struct h
     return schema;
 }
 
-/* One request; the answer must have the status and be as described. */
-static void check(const char *method, const char *pattern, const char *path, const char *headers,
-                  const char *body, int status)
+/* One request; the answer must have the status and be as described. Gives its JSON, or NULL. */
+static json_t *checked(const char *method, const char *pattern, const char *path, const char *headers,
+                       const char *body, int status)
 {
     struct http_response r;
     char length[48] = "";
@@ -193,17 +197,23 @@ static void check(const char *method, const char *pattern, const char *path, con
         fail_msg("no answer to %s %s", method, path);
     if (r.status != status)
         fail_msg("%s %s: %d %s", method, path, r.status, r.body);
-    json_t *schema = schema_of(pattern, method, &r);
+    json_t *schema = schema_of(pattern, method, &r), *v = NULL;
     if (strstr(http_header(&r, "content-type"), "json")) {
         char why[SCHEMA_WHY];
-        json_t *v = json_loads(r.body, JSON_DECODE_ANY, NULL);
+        v = json_loads(r.body, JSON_DECODE_ANY, NULL);
         assert_non_null(v);
         if (!schema_check(doc, schema, v, why))
             fail_msg("%s %s: %s", method, path, why);
-        json_decref(v);
     }
     http_free(&r);
     free(text);
+    return v;
+}
+
+static void check(const char *method, const char *pattern, const char *path, const char *headers,
+                  const char *body, int status)
+{
+    json_decref(checked(method, pattern, path, headers, body, status));
 }
 
 /* A session with a turn behind it, so that there is something to tell; and a kept conversation. */
@@ -230,6 +240,17 @@ static void test_answers(void **state)
         {"GET", "/api/avatars/{id}/idle.mp4", "/api/avatars/fake/idle.mp4?size=256", NULL, NULL, 200},
         {"GET", "/api/avatars/{id}/idle.mp4", "/api/avatars/fake/idle.mp4?size=256", "Range: bytes=0-9\r\n",
          NULL, 206},
+        {"POST", "/api/avatars", "/api/avatars?name=X", NULL, "face", 422},
+        {"POST", "/api/avatars", "/api/avatars?colour=red", NULL, "face", 400},
+        {"POST", "/api/avatars", "/api/avatars?name=X&consent=true&id=fake", NULL, "face", 409},
+        {"POST", "/api/avatars", "/api/avatars?name=X&consent=true", "X-Forwarded-For: 192.0.2.1\r\n", "face",
+         403},
+        {"POST", "/api/avatars", "/api/avatars?name=X&consent=true", "Content-Type: multipart/form-data\r\n",
+         "face", 415},
+        {"GET", "/api/avatars/jobs/{id}", "/api/avatars/jobs/x", NULL, NULL, 404},
+        {"DELETE", "/api/avatars/jobs/{id}", "/api/avatars/jobs/x", NULL, NULL, 404},
+        {"DELETE", "/api/avatars/{id}", "/api/avatars/fake", NULL, NULL, 404},
+        {"GET", "/api/avatars/{id}/preview.jpg", "/api/avatars/fake/preview.jpg", NULL, NULL, 404},
         {"GET", "/api/voices", "/api/voices", NULL, NULL, 200},
         {"GET", "/api/topics", "/api/topics?lang=en", NULL, NULL, 200},
         {"GET", "/api/conversations", "/api/conversations", client, NULL, 200},
@@ -282,6 +303,37 @@ static void test_answers(void **state)
     assert_true(ws_wait_closed(&c, WAIT));
     assert_int_equal(c.close_code, 1008);
     ws_drop(&c);
+}
+
+/* Has an avatar made of the text, as the fake maker reads it; the job's path. */
+static void make(const char *text, const char *end, char path[96])
+{
+    json_t *j = checked("POST", "/api/avatars", "/api/avatars?name=Made&consent=true", client, text, 202);
+    snprintf(path, 96, "/api/avatars/jobs/%s", json_string_value(json_object_get(j, "job")));
+    json_decref(j);
+    for (int i = 0;; i++) {
+        j = checked("GET", "/api/avatars/jobs/{id}", path, NULL, NULL, 200);
+        bool over = !strcmp(json_string_value(json_object_get(j, "state")), end);
+        json_decref(j);
+        if (over)
+            return;
+        assert_true(i < 1000);
+        usleep(10000);
+    }
+}
+
+/* The whole life of an uploaded avatar, and of one that could not be. */
+static void test_uploaded(void **state)
+{
+    (void)state;
+    char path[96];
+    make("face", "done", path);
+    check("GET", "/api/avatars", "/api/avatars", client, NULL, 200);
+    check("GET", "/api/avatars/{id}/preview.jpg", "/api/avatars/made/preview.jpg", NULL, NULL, 200);
+    check("DELETE", "/api/avatars/jobs/{id}", path, NULL, NULL, 204);
+    check("DELETE", "/api/avatars/{id}", "/api/avatars/made", client, NULL, 204);
+    make("nobody", "failed", path);
+    check("DELETE", "/api/avatars/jobs/{id}", path, NULL, NULL, 204);
 }
 
 /* What the answers say, beyond their form. */
@@ -382,13 +434,10 @@ static void test_served_as_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_routes),
-        cmocka_unit_test(test_same_access),
-        cmocka_unit_test(test_document),
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_session_told),
-        cmocka_unit_test(test_history_is_its_own),
-        cmocka_unit_test(test_config_takes_effect),
+        cmocka_unit_test(test_same_routes),        cmocka_unit_test(test_same_access),
+        cmocka_unit_test(test_document),           cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_uploaded),           cmocka_unit_test(test_session_told),
+        cmocka_unit_test(test_history_is_its_own), cmocka_unit_test(test_config_takes_effect),
         cmocka_unit_test(test_served_as_it_is),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
