@@ -319,13 +319,14 @@ static void test_saving(void **state)
 
 static void check_poster(struct ac_idle *idle, const char *avatar, const char *same_as, bool same)
 {
-    const char *a, *b;
-    size_t a_len, b_len;
+    struct ac_idle_media *a, *b;
     char reason[256];
 
-    assert_int_equal(ac_idle_poster(idle, avatar, 256, &a, &a_len, reason), 0);
-    assert_int_equal(ac_idle_poster(idle, same_as, 256, &b, &b_len, reason), 0);
-    assert_int_equal(a_len == b_len && !memcmp(a, b, a_len), same);
+    assert_int_equal(ac_idle_poster(idle, avatar, 256, &a, reason), 0);
+    assert_int_equal(ac_idle_poster(idle, same_as, 256, &b, reason), 0);
+    assert_int_equal(a->len == b->len && !memcmp(a->data, b->data, a->len), same);
+    ac_idle_media_unref(a);
+    ac_idle_media_unref(b);
 }
 
 /* The page's still picture is of the person that will speak, also when that one stands in for another. */
