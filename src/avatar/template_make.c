@@ -55,7 +55,7 @@ const char *ac_maker_gaze(const struct ac_face *f, char text[80])
     const float degree = (float)M_PI / 180;
     int yaw = (int)lrintf(f->yaw / degree), pitch = (int)lrintf(f->pitch / degree);
 
-    if (abs(yaw) < 5 && abs(pitch) < 8)
+    if (abs(yaw) < 8 && abs(pitch) < 12)
         snprintf(text, 80, "looks into the camera");
     else
         snprintf(text, 80, "turned %d degrees %s, %d degrees %s", abs(yaw),
