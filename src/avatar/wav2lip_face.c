@@ -165,22 +165,23 @@ struct paste {
     float *sum;             /* of two rows: weight, weight × Cb, weight × Cr, each n */
 };
 
-static float in_range(float v)
+/* Adds to n values, and keeps them in 0 … 255. */
+static void shift(float *values, int n, float by)
 {
-    v = v > 0 ? v : 0;
-    return v < 255 ? v : 255;
+    for (int i = 0; i < n; i++) {
+        float v = values[i] + by;
+        v = v > 0 ? v : 0;
+        values[i] = v < 255 ? v : 255;
+    }
 }
 
-/* B, G, R (0 … 255) become Y, Cb, Cr of BT.709, limited range, in place; match is added before. */
-static void to_yuv(float *restrict colour, int n, const float match[COLOURS])
+/* B, G, R (0 … 255) become Y, Cb, Cr of BT.709, limited range, in place. */
+static void to_yuv(float *restrict c0, float *restrict c1, float *restrict c2, int n)
 {
     const float scale_y = 219.0F / 255, scale_b = 224.0F / 255 / 1.8556F, scale_r = 224.0F / 255 / 1.5748F;
-    float *restrict c0 = colour, *restrict c1 = colour + n, *restrict c2 = colour + 2 * (ptrdiff_t)n;
-    float match_b = match[0], match_g = match[1], match_r = match[2];
 
     for (int i = 0; i < n; i++) {
-        float b = in_range(c0[i] + match_b), g = in_range(c1[i] + match_g), r = in_range(c2[i] + match_r);
-        float y = 0.0722F * b + 0.7152F * g + 0.2126F * r;
+        float b = c0[i], r = c2[i], y = 0.0722F * b + 0.7152F * c1[i] + 0.2126F * r;
         c0[i] = 16 + scale_y * y;
         c1[i] = 128 + scale_b * (b - y);
         c2[i] = 128 + scale_r * (r - y);
@@ -222,6 +223,7 @@ static void paste_row(struct paste *p, int y)
     const struct ac_w2l_mouth *m = p->mouth;
     double at = (y - p->box->y + 0.5) / p->box->height;
     float strength = m->strength / 255;
+    size_t n = (size_t)p->n;
 
     stretch_row(&p->mask, at * m->mask_side - 0.5, p->weight);
     for (int i = 0; i < p->n; i++)
@@ -231,7 +233,9 @@ static void paste_row(struct paste *p, int y)
     if (p->outside[1])
         p->weight[p->n - 1] = 0;
     stretch_row(&p->face, at * m->side - 0.5 - p->face.rows, p->colour);
-    to_yuv(p->colour, p->n, m->match);
+    for (int c = 0; c < COLOURS; c++)
+        shift(p->colour + (size_t)c * n, p->n, m->match[c]);
+    to_yuv(p->colour, p->colour + n, p->colour + 2 * n, p->n);
     paste_luma(p->pic->data[0] + (ptrdiff_t)y * p->pic->stride[0] + p->first, p->colour, p->weight, p->n);
     add_chroma(p->sum, p->colour, p->weight, p->n);
 }
