@@ -401,7 +401,7 @@ static int find_inputs(struct walk *w, const char **mel, const char **face, int 
     int err = 0;
 
     begin(w, "network");
-    *mel = *face = NULL;
+    *mel = *face = "";
     for (size_t i = 0; !err && i < g->n_in; i++) {
         const struct ac_onnx_value *v = g->in[i];
         if (v->has_shape && v->rank == 5)
@@ -410,9 +410,9 @@ static int find_inputs(struct walk *w, const char **mel, const char **face, int 
                            "1×1×80×16 and 1×6×96×96",
                            v->name);
         int64_t n = !v->has_shape || v->rank == 4 ? planes(w, v) : 0;
-        if (n == 1 && (!v->has_shape || (fits(v->dims[2], 80) && fits(v->dims[3], 16))) && !*mel) {
+        if (n == 1 && (!v->has_shape || (fits(v->dims[2], 80) && fits(v->dims[3], 16))) && !**mel) {
             *mel = v->name;
-        } else if (n == 6 && !*face) {
+        } else if (n == 6 && !**face) {
             *face = v->name;
             err = face_side(w, v, side);
         } else {
@@ -422,9 +422,9 @@ static int find_inputs(struct walk *w, const char **mel, const char **face, int 
                            v->name);
         }
     }
-    if (!err && (!*mel || !*face))
+    if (!err && (!**mel || !**face))
         err = differs(w, "it has no input for %s",
-                      *mel ? "a face (6×96×96 or 6×256×256)" : "a mel spectrogram (1×80×16)");
+                      **mel ? "a face (6×96×96 or 6×256×256)" : "a mel spectrogram (1×80×16)");
     return err;
 }
 
@@ -508,33 +508,46 @@ void ac_w2l_weights_free(struct ac_w2l_weights *w)
     free(w);
 }
 
-int ac_w2l_weights_load(struct ac_w2l_weights **out, const char *path, const char *remedy, struct ac_env *env)
+int ac_w2l_weights_take(struct ac_w2l_weights **out, struct ac_onnx *g, char *why, size_t why_size)
 {
-    struct ac_w2l_weights *w;
-    struct ac_onnx *g;
+    struct walk walk = {.g = g, .w = ac_zalloc(sizeof *walk.w)};
+    int err;
 
     *out = NULL;
-    int err = ac_onnx_read(&g, path, remedy, env);
-    if (err)
-        return err;
-    w = ac_zalloc(sizeof *w);
-    struct walk walk = {.g = g, .w = w};
     if (g->n_nodes > MAX_NODES || g->n_inits > MAX_NODES) {
         err = differs(&walk, "it has %zu nodes, far too many", g->n_nodes);
     } else {
         bypass(g);
         err = walk_all(&walk);
     }
+    if (err) {
+        snprintf(why, why_size, "%s", walk.why);
+        ac_w2l_weights_free(walk.w);
+        return err;
+    }
+    *out = walk.w;
+    return 0;
+}
+
+int ac_w2l_weights_load(struct ac_w2l_weights **out, const char *path, const char *remedy, struct ac_env *env)
+{
+    char why[WHY_SIZE], *found;
+    struct ac_onnx *g;
+
+    *out = NULL;
+    int err = ac_onnx_read(&g, path, remedy, env);
     if (err)
-        ac_env_fail(env, err, "'%s' is no Wav2Lip generator: %s; %s", path, walk.why, remedy);
+        return err;
+    err = ac_w2l_weights_take(out, g, why, sizeof why);
     ac_onnx_free(g);
-    char *found = ac_env_path(env, path);
-    if (!err && (!found || ac_sha256_file(found, w->sha256) != 0))
-        err = ac_env_fail(env, AC_EMODEL, "the model '%s' cannot be read; %s", path, remedy);
-    free(found);
     if (err)
-        ac_w2l_weights_free(w);
-    else
-        *out = w;
+        return ac_env_fail(env, err, "'%s' is no Wav2Lip generator: %s; %s", path, why, remedy);
+    found = ac_env_path(env, path);
+    if (!found || ac_sha256_file(found, (*out)->sha256) != 0) {
+        err = ac_env_fail(env, AC_EMODEL, "the model '%s' cannot be read; %s", path, remedy);
+        ac_w2l_weights_free(*out);
+        *out = NULL;
+    }
+    free(found);
     return err;
 }

@@ -14,6 +14,8 @@
 
 #include "avatarchat/handler.h"
 
+struct ac_onnx; /* infer/onnx_graph.h */
+
 enum { AC_W2L_MAX_CONVS = 16, AC_W2L_MAX_BLOCKS = 10 };
 
 /* One convolution with its bias; w: [out][in][kh][kw], transposed: [in][out][kh][kw]; b: [out]. */
@@ -41,6 +43,9 @@ struct ac_w2l_weights {
 
 /* remedy as in ac_infer_open. AC_EMODEL: missing, damaged, another model. */
 int ac_w2l_weights_load(struct ac_w2l_weights **w, const char *path, const char *remedy, struct ac_env *env);
+/* The same from a graph, whose nodes' inputs are changed; sha256 stays empty. why: as the end of a sentence.
+ */
+int ac_w2l_weights_take(struct ac_w2l_weights **w, struct ac_onnx *g, char *why, size_t why_size);
 void ac_w2l_weights_free(struct ac_w2l_weights *w); /* NULL is fine */
 
 /* The sizes of all convolutions of the generator for faces of `side` pixels (96, 256), without weights. */

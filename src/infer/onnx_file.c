@@ -34,6 +34,22 @@ static bool read_varint(FILE *f, uint64_t *value)
     return false;
 }
 
+/*
+ * What people have beside ONNX files under the same name. torch.save makes a ZIP archive whose first entry is
+ * …/data.pkl, and made a pickle that begins with a number of its own before; NULL for anything else.
+ */
+static const char *other_format(FILE *f)
+{
+    char head[64] = "";
+    size_t n = fread(head, 1, sizeof head - 1, f);
+    bool zip = n > 4 && memcmp(head, "PK\3\4", 4) == 0;
+
+    rewind(f);
+    if ((zip && memmem(head, n, "/data.pkl", 9)) || (n > 4 && memcmp(head, "\x80\2\x8a\n", 4) == 0))
+        return "is a PyTorch checkpoint: export it to ONNX first";
+    return zip ? "is a ZIP archive: unpack it first" : NULL;
+}
+
 static const char *walk(FILE *f, int64_t size, char *text, size_t text_size)
 {
     bool graph = false;
@@ -41,6 +57,9 @@ static const char *walk(FILE *f, int64_t size, char *text, size_t text_size)
 
     if (size == 0)
         return "is empty";
+    const char *other = other_format(f);
+    if (other)
+        return other;
     while (ftello(f) < size) {
         if (!read_varint(f, &key) || !is_field(key >> 3) ||
             ((key & 7) != WIRE_VARINT && (key & 7) != WIRE_BLOCK))
