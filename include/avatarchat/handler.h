@@ -198,6 +198,19 @@ struct ac_make {
     void *arg;
 };
 
+/* How an engine is to make its model quicker on this machine (ac_handler_info.optimize). */
+struct ac_optimize {
+    const char *file;           /* the model; found as ac_env_path finds it */
+    const char *const *choices; /* NULL-terminated: ids to measure with (avatars) */
+    const int16_t *speech;      /* to measure with, AC_LISTEN_RATE_HZ */
+    size_t n_speech;
+    const char *precision; /* "auto", "int8", "fp32" */
+    double psnr_db;        /* auto: how near the result is to the original's, at least */
+    void (*progress)(void *arg, double done, const char *step); /* as in ac_make; both may be NULL */
+    void (*found)(void *arg, const char *line);
+    void *arg;
+};
+
 struct ac_handler_info {
     const char *name; /* lower case, as in the configuration */
     const char *help; /* one line */
@@ -227,6 +240,8 @@ struct ac_handler_info {
      */
     int (*make)(void *model, const void *cfg, struct ac_env *env, const struct ac_make *make,
                 struct ac_cancel *cancel);
+    /* optional: makes a quicker form of the model once, which is used from the next model_open on */
+    int (*optimize)(struct ac_env *env, const struct ac_optimize *how, struct ac_cancel *cancel);
 };
 
 #endif

@@ -40,7 +40,8 @@ struct ac_w2l_range {
  */
 struct ac_w2l_plan {
     bool int8[AC_W2L_MAX_PARTS];
-    bool watch; /* every point is an output of the mouth graph too (all parts in floats) */
+    int weight_max; /* of a signed weight's size: 127, or 63 (wav2lip_calibrate.h) */
+    bool watch;     /* every point is an output of the mouth graph too (all parts in floats) */
     struct ac_w2l_range range[AC_W2L_MAX_POINTS]; /* of the points; needed where a part is in 8 bits */
 };
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WEIGHT_MAX = 127, BYTE_MAX = 255 };
+enum { BYTE_MAX = 255 };
 
 struct scale {
     float step;
@@ -106,13 +106,13 @@ static const char *floats_init(struct ac_w2l_builder *b, const float *data, size
 /*
  * The step of an output channel's weights; not so small that its bias does not fit into 32 bits.
  */
-static float weight_step(const float *w, size_t n, float bias, float in_step)
+static float weight_step(const struct ac_w2l_builder *b, const float *w, size_t n, float bias, float in_step)
 {
     float largest = 0;
 
     for (size_t i = 0; i < n; i++)
         largest = fmaxf(largest, fabsf(w[i]));
-    float step = fmaxf(largest / WEIGHT_MAX, fabsf(bias) / in_step / (float)(1 << 30));
+    float step = fmaxf(largest / (float)b->plan->weight_max, fabsf(bias) / in_step / (float)(1 << 30));
     return step > 0 ? step : 1;
 }
 
@@ -141,7 +141,7 @@ static void write_int8(struct ac_w2l_builder *b, const struct kernel *k, float i
 
     for (size_t o = 0; o < out; o++) {
         const float *from = k->w + o * n;
-        steps[o] = weight_step(from, n, k->bias[o], in_step);
+        steps[o] = weight_step(b, from, n, k->bias[o], in_step);
         bias_steps[o] = steps[o] * in_step;
         for (size_t i = 0; i < n; i++)
             w[o * n + i] = (int8_t)lrintf(from[i] / steps[o]);

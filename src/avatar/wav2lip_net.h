@@ -5,6 +5,8 @@
  * makes of it (a folder beside it: a face encoder, run once a template picture, and a mouth generator, run
  * for every picture). Which one is found decides; both give the same faces.
  *
+ * The face encoder is loaded when it is asked for first, and given back some seconds after it was asked last.
+ *
  * Threads: a net is shared; any number of threads may run it at the same time, each on its own thread alone.
  */
 #ifndef AC_AVATAR_WAV2LIP_NET_H
@@ -30,12 +32,16 @@ struct ac_w2l_net_info {
  * AC_EMODEL: missing, damaged, or another model, with the remedy in env.
  */
 int ac_w2l_net_open(struct ac_w2l_net **net, const char *path, struct ac_env *env);
+/* The same of the export alone, in floats. */
+int ac_w2l_net_open_plain(struct ac_w2l_net **net, const char *path, struct ac_env *env);
 void ac_w2l_net_close(struct ac_w2l_net *net);
 const struct ac_w2l_net_info *ac_w2l_net_info(const struct ac_w2l_net *net);
 /* bgr: side × side pixels, B, G, R. maps: info.maps_bytes bytes, for ac_w2l_net_mouth; may be kept in a file.
  */
 int ac_w2l_net_face(struct ac_w2l_net *net, const uint8_t *bgr, void *maps, struct ac_cancel *cancel,
                     struct ac_env *env);
+/* How long a mouth takes here, by trying: the quickest of a few, on the calling thread. */
+int ac_w2l_net_measure(struct ac_w2l_net *net, double *ms, struct ac_env *env);
 /* bgr: the lower half, side / 2 rows of side pixels. */
 int ac_w2l_net_mouth(struct ac_w2l_net *net, const float window[AC_W2L_WINDOW], const void *maps,
                      uint8_t *bgr, struct ac_cancel *cancel, struct ac_env *env);

@@ -478,3 +478,35 @@ int ac_models_make(struct ac_models *m, enum ac_stage stage, const struct ac_mak
     slot_put(s);
     return err;
 }
+
+const struct ac_handler_info *ac_models_optimizer(struct ac_models *m, enum ac_stage stage)
+{
+    const struct ac_handler_info *const *engines;
+    size_t n = ac_config_use(m->cfg, stage, &engines);
+
+    for (size_t i = 0; i < n; i++) {
+        if (engines[i]->optimize)
+            return engines[i];
+    }
+    return NULL;
+}
+
+int ac_models_optimize(struct ac_models *m, enum ac_stage stage, const struct ac_optimize *how,
+                       struct ac_cancel *c, char *reason)
+{
+    const struct ac_handler_info *engine = ac_models_optimizer(m, stage);
+    struct slot *s = engine ? slot_of(m, engine) : NULL;
+    struct ac_env env;
+
+    if (!s) {
+        if (reason)
+            snprintf(reason, REASON_SIZE, "no engine of %s.use has a model that can be made quicker",
+                     ac_stage_name(stage));
+        return AC_ENOTSUP;
+    }
+    env_init(&env, m, s, NULL);
+    int err = engine->optimize(&env, how, c);
+    if (err)
+        give_reason(reason, &env, err);
+    return err;
+}

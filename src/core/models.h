@@ -78,5 +78,12 @@ size_t ac_models_list_engine(struct ac_models *m, const struct ac_handler_info *
  */
 int ac_models_make(struct ac_models *m, enum ac_stage stage, const struct ac_make *make, struct ac_cancel *c,
                    char *reason);
+/*
+ * Makes a quicker form of a model's file, by the first engine of the stage that can; the same rules.
+ */
+int ac_models_optimize(struct ac_models *m, enum ac_stage stage, const struct ac_optimize *how,
+                       struct ac_cancel *c, char *reason);
+/* The first engine of the stage that can, NULL when none can. */
+const struct ac_handler_info *ac_models_optimizer(struct ac_models *m, enum ac_stage stage);
 
 #endif
