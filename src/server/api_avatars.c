@@ -12,7 +12,7 @@
 /* ---- who ---- */
 
 /* Whose an avatar is: what the client calls itself is a password, so a digest of it is kept. */
-static void owner_of(const char *client, char owner[AC_MAKER_OWNER])
+static void owner_of(const char *client, char owner[AC_STUDIO_OWNER])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -42,7 +42,7 @@ struct avatars {
     json_t *list;
     struct job *job;
     const char *engine;
-    char owner[AC_MAKER_OWNER]; /* who asks */
+    char owner[AC_STUDIO_OWNER]; /* who asks */
 };
 
 static json_t *avatar_json(const char *id, const char *name, const char *gender)
@@ -67,14 +67,14 @@ static void add_upload(json_t *j, const char *id, bool removable)
 static void add_avatar(void *arg, const struct ac_item *item)
 {
     struct avatars *a = arg;
-    char owner[AC_MAKER_OWNER];
+    char owner[AC_STUDIO_OWNER];
     if (!ac_session_id_valid(item->id))
         return; /* could not be part of a path */
     json_t *j = avatar_json(item->id, item->name, item->gender);
     json_object_set_new(j, "detail", json_string(item->detail));
     json_object_set_new(j, "engine", json_string(a->engine));
     json_object_set_new(j, "note", json_string(item->note ? item->note : ""));
-    if (ac_maker_uploaded(a->job->server->maker, item->id, owner))
+    if (ac_studio_uploaded(a->job->server->studio, item->id, owner))
         add_upload(j, item->id, a->job->may_make && (a->job->admin || (*owner && !strcmp(owner, a->owner))));
     json_array_append_new(a->list, j);
 }
@@ -104,7 +104,7 @@ int api_get_avatars(struct ac_server *s, struct lws *wsi, struct pss *pss)
 json_t *api_uploads_json(const struct job *job)
 {
     struct ac_server *s = job->server;
-    return json_pack("{s:b, s:I}", "allowed", job->may_make && ac_maker_able(s->maker), "max_bytes",
+    return json_pack("{s:b, s:I}", "allowed", job->may_make && ac_studio_able(s->studio), "max_bytes",
                      (json_int_t)server_config(s)->max_upload_mb * 1000000);
 }
 
@@ -115,7 +115,7 @@ int api_get_status(struct ac_server *s, struct lws *wsi, struct pss *pss)
     return api_post_job(s, wsi, pss, s->admin, job);
 }
 
-/* ---- jobs of the maker ---- */
+/* ---- jobs of the studio ---- */
 
 static int problem_status(int err)
 {
@@ -133,7 +133,7 @@ static int problem_status(int err)
     }
 }
 
-static json_t *problem_json(const struct ac_maker_job *m)
+static json_t *problem_json(const struct ac_studio_job *m)
 {
     if (m->state != AC_MAKING_FAILED)
         return json_null();
@@ -144,8 +144,8 @@ static json_t *problem_json(const struct ac_maker_job *m)
 
 void api_look_making(struct job *job)
 {
-    struct ac_maker_job m;
-    if (!ac_maker_look(job->server->maker, job->session, &m)) {
+    struct ac_studio_job m;
+    if (!ac_studio_look(job->server->studio, job->session, &m)) {
         job->err = AC_ENOENT;
         snprintf(job->reason, sizeof job->reason, "there is no such job (any more)");
         return;
@@ -172,7 +172,7 @@ int api_get_making(struct ac_server *s, struct lws *wsi, struct pss *pss)
 static void cancel_making(struct job *job)
 {
     job->nothing = true;
-    if (!ac_maker_cancel(job->server->maker, job->session)) {
+    if (!ac_studio_cancel(job->server->studio, job->session)) {
         job->err = AC_ENOENT;
         snprintf(job->reason, sizeof job->reason, "there is no such job (any more)");
     }
@@ -206,7 +206,7 @@ static bool is_blank(const char *text)
 }
 
 struct fields {
-    struct ac_maker_wish wish;
+    struct ac_studio_wish wish;
     bool consent;
 };
 
@@ -226,11 +226,11 @@ static struct upload_refusal take_field(struct fields *f, char *pair)
         value = pair + strlen(pair);
     if (!strcmp(pair, "name")) {
         size_t n = count_characters(value);
-        if (!n || n > AC_MAKER_CHARS || is_blank(value))
+        if (!n || n > AC_STUDIO_CHARS || is_blank(value))
             return wrong("name", "`name` is what the person is called, 1 to 40 characters");
         lws_strncpy(f->wish.name, value, sizeof f->wish.name);
     } else if (!strcmp(pair, "id")) {
-        if (*value && !ac_maker_id_valid(value))
+        if (*value && !ac_studio_id_valid(value))
             return wrong("id", "`id` is 1 to 63 of a-z 0-9 _ -, not a - first");
         lws_strncpy(f->wish.id, value, sizeof f->wish.id);
     } else if (!strcmp(pair, "licence")) {
@@ -304,7 +304,7 @@ static void no_upload(struct job *job)
 static void read_preview(struct job *job)
 {
     size_t len = 0;
-    job->err = ac_maker_preview(job->server->maker, job->session, &job->bytes, &len);
+    job->err = ac_studio_preview(job->server->studio, job->session, &job->bytes, &len);
     if (job->err) {
         no_upload(job);
         return;
@@ -341,10 +341,10 @@ static void refuse_removal(struct job *job, int status, const char *code, const 
 static void remove_avatar(struct job *job)
 {
     struct ac_server *s = job->server;
-    char owner[AC_MAKER_OWNER], asks[AC_MAKER_OWNER];
+    char owner[AC_STUDIO_OWNER], asks[AC_STUDIO_OWNER];
     owner_of(job->client, asks);
     job->nothing = true;
-    if (!ac_maker_uploaded(s->maker, job->session, owner))
+    if (!ac_studio_uploaded(s->studio, job->session, owner))
         no_upload(job);
     else if (!job->admin && (!*owner || strcmp(owner, asks) != 0))
         refuse_removal(job, 403, "not_yours",
@@ -352,7 +352,7 @@ static void remove_avatar(struct job *job)
     else if (is_shown(s->hub, job->session))
         refuse_removal(job, 409, "shown", "somebody is talking with it now: try again later");
     else
-        job->err = ac_maker_remove(s->maker, job->session);
+        job->err = ac_studio_remove(s->studio, job->session);
     if (job->err)
         return;
     ac_idle_forget(s->idle, job->session);

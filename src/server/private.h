@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "core/hub.h"
 #include "core/idle.h"
-#include "core/maker.h"
+#include "core/studio.h"
 #include "server/access.h"
 #include "server/assets.h"
 #include "server/outbox.h"
@@ -63,7 +63,7 @@ struct ac_server {
     struct ac_content no_page, description;
     size_t max_descriptors;
     struct ac_idle *idle;
-    struct ac_maker *maker;
+    struct ac_studio *studio;
     struct ac_strand *lists, *pictures, *conversations, *admin, *writing;
     int64_t start_us;
 
@@ -285,7 +285,7 @@ int api_get_making(struct ac_server *s, struct lws *wsi, struct pss *pss);
 int api_delete_making(struct ac_server *s, struct lws *wsi, struct pss *pss);
 int api_get_preview(struct ac_server *s, struct lws *wsi, struct pss *pss);
 int api_delete_avatar(struct ac_server *s, struct lws *wsi, struct pss *pss);
-/* What a job of the maker is at, as the answer; job->session is its name. */
+/* What a job of the studio is at, as the answer; job->session is its name. */
 void api_look_making(struct job *job);
 /* Whether who asks may upload avatars, and how large. */
 json_t *api_uploads_json(const struct job *job);
@@ -337,8 +337,8 @@ void api_reload(struct ac_server *s);
 
 /* ---- uploads.c ---- */
 
-/* The body of the request is a file for the maker; no: what is wrong with the request, told at its end. */
-int upload_begin(struct ac_server *s, struct lws *wsi, struct pss *pss, const struct ac_maker_wish *wish,
+/* The body of the request is a file for the studio; no: what is wrong with the request, told at its end. */
+int upload_begin(struct ac_server *s, struct lws *wsi, struct pss *pss, const struct ac_studio_wish *wish,
                  const struct upload_refusal *no);
 int upload_body(struct upload *u, const char *bytes, size_t len);
 int upload_complete(struct ac_server *s, struct lws *wsi, struct pss *pss);

@@ -402,7 +402,7 @@ int ac_server_start(struct ac_server **server, struct ac_hub *hub, const struct 
     if (err)
         goto fail;
     s->idle = ac_idle_new(ac_hub_models(hub), ac_hub_config(hub));
-    s->maker = ac_maker_new(ac_hub_models(hub), ac_hub_config(hub), s->tuning.make_s);
+    s->studio = ac_studio_new(ac_hub_models(hub), ac_hub_config(hub), s->tuning.make_s);
     /* they wait for models and the disk, and pictures take long: not on the workers that sessions share */
     s->lists = ac_strand_new(ac_hub_pool(hub), "server.lists", true);
     s->pictures = ac_strand_new(ac_hub_pool(hub), "server.pictures", true);
@@ -514,7 +514,7 @@ void ac_server_free(struct ac_server *s)
         close(s->listen_fd);
     api_drop_jobs(s);
     uploads_drop(s);
-    ac_maker_free(s->maker);
+    ac_studio_free(s->studio);
     guard_close(s);
     tls_free(s->tls);
     ac_idle_free(s->idle);

@@ -1,5 +1,5 @@
 /*
- * Uploads: the body of POST /api/avatars on its way to a file, and then to the maker (core/maker.h).
+ * Uploads: the body of POST /api/avatars on its way to a file, and then to the studio (core/studio.h).
  *
  * The loop thread hands what comes to a strand that writes it; where that does not keep up, the socket is not
  * read until it does, so an upload takes some hundred kilobytes of memory whatever its size. The file has no
@@ -25,7 +25,7 @@ struct upload {
     struct ac_server *server;
     struct lws *wsi; /* while pss is set */
     struct pss *pss;
-    struct ac_maker_wish wish;
+    struct ac_studio_wish wish;
     struct upload_refusal no;
     long long length, got;
     bool paused, whole;
@@ -57,13 +57,13 @@ static void fail_disk(struct upload *u)
 
 static void open_file(struct upload *u)
 {
-    struct ac_maker *maker = u->server->maker;
+    struct ac_studio *studio = u->server->studio;
     struct statvfs fs;
     u->opened = true;
-    u->err = ac_maker_folder(maker, u->reason);
+    u->err = ac_studio_folder(studio, u->reason);
     if (u->err)
         return;
-    u->fd = ac_maker_file(maker);
+    u->fd = ac_studio_file(studio);
     if (u->fd < 0)
         fail(u, AC_EIO, strerror(errno));
     else if (!fstatvfs(u->fd, &fs) &&
@@ -120,18 +120,18 @@ static void refuse_job(struct job *job, int status, const char *code)
         job->extra = json_pack("{s:s}", "code", code);
 }
 
-/* The file is whole: a job of the maker. */
+/* The file is whole: a job of the studio. */
 static void finish(struct job *job)
 {
     struct upload *u = job->upload;
-    char name[AC_MAKER_JOB];
+    char name[AC_STUDIO_JOB];
     job->err = u->err;
     snprintf(job->reason, sizeof job->reason, "%s", u->reason);
     if (u->err == AC_ELIMIT)
         refuse_job(job, 507, "no_space");
     if (job->err)
         return;
-    job->err = ac_maker_add(job->server->maker, &u->wish, u->fd, name, job->reason);
+    job->err = ac_studio_add(job->server->studio, &u->wish, u->fd, name, job->reason);
     u->fd = -1;
     if (job->err == AC_EBUSY)
         refuse_job(job, 409, "id_taken");
@@ -157,13 +157,13 @@ static size_t count(const struct ac_server *s, const char *visitor)
 
 static struct upload_refusal check_room(struct ac_server *s, const char *visitor)
 {
-    if (!ac_maker_able(s->maker))
+    if (!ac_studio_able(s->studio))
         return (struct upload_refusal){501, "unable",
                                        "no engine of avatar.use can make an avatar of a picture"};
-    if (count(s, visitor) + ac_maker_busy(s->maker, visitor))
+    if (count(s, visitor) + ac_studio_busy(s->studio, visitor))
         return (struct upload_refusal){429, "one_at_a_time",
                                        "one avatar at a time: the one before is still being made"};
-    if (count(s, NULL) + ac_maker_busy(s->maker, NULL) >= MAX_UPLOADS)
+    if (count(s, NULL) + ac_studio_busy(s->studio, NULL) >= MAX_UPLOADS)
         return (struct upload_refusal){503, "busy", "too many avatars are being made: try again in a minute"};
     return (struct upload_refusal){0, NULL, NULL};
 }
@@ -189,7 +189,7 @@ static struct upload_refusal check_length(struct ac_server *s, struct lws *wsi, 
     return (struct upload_refusal){0, NULL, NULL};
 }
 
-int upload_begin(struct ac_server *s, struct lws *wsi, struct pss *pss, const struct ac_maker_wish *wish,
+int upload_begin(struct ac_server *s, struct lws *wsi, struct pss *pss, const struct ac_studio_wish *wish,
                  const struct upload_refusal *no)
 {
     long long length;

@@ -1,19 +1,19 @@
-/* Inside of the maker, shared by maker.c (jobs) and maker_files.c (the folder). */
+/* Inside of the studio, shared by studio.c (jobs) and studio_files.c (the folder). */
 #ifndef AC_CORE_MAKER_PRIVATE_H
 #define AC_CORE_MAKER_PRIVATE_H
 
-#include "core/maker.h"
+#include "core/studio.h"
 
 /* The folder for $AVATAR_CHAT_DATA as it is, malloc'ed. */
-char *maker_folder_path(void);
+char *studio_folder_path(void);
 /* Notes beside a made avatar whose it is; AC_EIO. */
-int maker_mark(const char *folder, const char *id, const char *owner);
+int studio_mark(const char *folder, const char *id, const char *owner);
 /* Removes what is on its way out since an earlier process. */
-void maker_sweep(const char *folder);
+void studio_sweep(const char *folder);
 /* A name to begin with: what of the person's name is ASCII, in lower case; "avatar" where nothing is. */
-void maker_slug(const char *name, char slug[41]);
+void studio_slug(const char *name, char slug[41]);
 
 /* The folder of m, "avatars" or below a data directory. */
-const char *maker_folder(const struct ac_maker *m);
+const char *studio_folder(const struct ac_studio *m);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * The folder of made avatars. See maker.h.
+ * The folder of made avatars. see studio.h.
  *
  * What goes is renamed first, to a name that no engine takes for an avatar, so that nobody sees half of it;
  * what a killed process has left under such a name goes at the next start.
  */
-#include "core/maker_private.h"
+#include "core/studio_private.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,21 +26,21 @@ enum { MAX_PREVIEW = 16 << 20, MAX_MARK = 4096 };
 
 static const char leaving[] = ".removed-";
 
-char *maker_folder_path(void)
+char *studio_folder_path(void)
 {
     const char *data = getenv("AVATAR_CHAT_DATA");
 
     return data && *data ? ac_asprintf("%s/avatars", data) : ac_strdup("avatars");
 }
 
-bool ac_maker_id_valid(const char *id)
+bool ac_studio_id_valid(const char *id)
 {
     size_t n = strlen(id);
 
     return n && n < 64 && id[0] != '-' && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-void maker_slug(const char *name, char slug[41])
+void studio_slug(const char *name, char slug[41])
 {
     size_t n = 0;
 
@@ -58,9 +58,9 @@ void maker_slug(const char *name, char slug[41])
         strcpy(slug, "avatar");
 }
 
-int ac_maker_folder(struct ac_maker *m, char *reason)
+int ac_studio_folder(struct ac_studio *m, char *reason)
 {
-    const char *folder = maker_folder(m);
+    const char *folder = studio_folder(m);
     struct stat st;
 
     errno = 0;
@@ -77,9 +77,9 @@ int ac_maker_folder(struct ac_maker *m, char *reason)
     return AC_EIO;
 }
 
-int ac_maker_file(struct ac_maker *m)
+int ac_studio_file(struct ac_studio *m)
 {
-    char *path = ac_asprintf("%s/.upload-XXXXXX", maker_folder(m));
+    char *path = ac_asprintf("%s/.upload-XXXXXX", studio_folder(m));
     int fd = mkostemp(path, O_CLOEXEC), err = errno;
 
     if (fd >= 0)
@@ -96,7 +96,7 @@ static char *file_of(const char *folder, const char *id, const char *name)
     return ac_asprintf("%s/%s/%s", folder, id, name);
 }
 
-int maker_mark(const char *folder, const char *id, const char *owner)
+int studio_mark(const char *folder, const char *id, const char *owner)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -110,16 +110,16 @@ int maker_mark(const char *folder, const char *id, const char *owner)
     return err;
 }
 
-bool ac_maker_uploaded(struct ac_maker *m, const char *id, char owner[AC_MAKER_OWNER])
+bool ac_studio_uploaded(struct ac_studio *m, const char *id, char owner[AC_STUDIO_OWNER])
 {
     char *text = NULL;
     size_t len;
 
     if (owner)
         owner[0] = '\0';
-    if (!ac_maker_id_valid(id))
+    if (!ac_studio_id_valid(id))
         return false;
-    char *path = file_of(maker_folder(m), id, "upload.json");
+    char *path = file_of(studio_folder(m), id, "upload.json");
     int err = ac_read_file(path, MAX_MARK, &text, &len);
     free(path);
     if (err)
@@ -127,17 +127,17 @@ bool ac_maker_uploaded(struct ac_maker *m, const char *id, char owner[AC_MAKER_O
     json_t *j = json_loadb(text, len, 0, NULL);
     const char *of = json_string_value(json_object_get(j, "owner"));
     if (owner && of)
-        snprintf(owner, AC_MAKER_OWNER, "%s", of);
+        snprintf(owner, AC_STUDIO_OWNER, "%s", of);
     json_decref(j);
     free(text);
     return true;
 }
 
-int ac_maker_preview(struct ac_maker *m, const char *id, char **data, size_t *len)
+int ac_studio_preview(struct ac_studio *m, const char *id, char **data, size_t *len)
 {
-    if (!ac_maker_id_valid(id))
+    if (!ac_studio_id_valid(id))
         return AC_ENOENT;
-    char *path = file_of(maker_folder(m), id, "preview.jpg");
+    char *path = file_of(studio_folder(m), id, "preview.jpg");
     int err = ac_read_file(path, MAX_PREVIEW, data, len);
     free(path);
     return err;
@@ -158,7 +158,7 @@ static int remove_folder(const char *path)
     return rmdir(path) ? AC_EIO : 0;
 }
 
-void maker_sweep(const char *folder)
+void studio_sweep(const char *folder)
 {
     DIR *dir = opendir(folder);
 
@@ -173,12 +173,12 @@ void maker_sweep(const char *folder)
         closedir(dir);
 }
 
-int ac_maker_remove(struct ac_maker *m, const char *id)
+int ac_studio_remove(struct ac_studio *m, const char *id)
 {
-    if (!ac_maker_uploaded(m, id, NULL))
+    if (!ac_studio_uploaded(m, id, NULL))
         return AC_ENOENT;
-    char *from = ac_asprintf("%s/%s", maker_folder(m), id);
-    char *to = ac_asprintf("%s/%s%s-%llx", maker_folder(m), leaving, id, (unsigned long long)ac_now_us());
+    char *from = ac_asprintf("%s/%s", studio_folder(m), id);
+    char *to = ac_asprintf("%s/%s%s-%llx", studio_folder(m), leaving, id, (unsigned long long)ac_now_us());
     int err = rename(from, to) ? AC_EIO : 0;
 
     if (!err && remove_folder(to)) /* it is gone for everybody, but something is left on the disk */

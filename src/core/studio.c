@@ -1,10 +1,10 @@
 /*
- * Jobs of the maker: a list in the order of their arrival, and the thread that works it off. See maker.h.
+ * jobs of the studio: a list in the order of their arrival, and the thread that works it off. see studio.h.
  *
  * The thread exists from the first job on. What it makes is not touched by anybody else; state is copied
  * under the lock.
  */
-#include "core/maker_private.h"
+#include "core/studio_private.h"
 
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -25,15 +25,15 @@ enum { KEPT = 32, REASON = 256, NICE = 10, END_S = 10 };
 
 struct making {
     struct making *next;
-    struct ac_maker *maker;
-    char job[AC_MAKER_JOB];
-    struct ac_maker_wish wish; /* its id is final */
-    int fd;                    /* the thread's once it runs; -1 = closed */
+    struct ac_studio *studio;
+    char job[AC_STUDIO_JOB];
+    struct ac_studio_wish wish; /* its id is final */
+    int fd;                     /* the thread's once it runs; -1 = closed */
     struct ac_cancel *cancel;
-    struct ac_maker_job state; /* lock */
+    struct ac_studio_job state; /* lock */
 };
 
-struct ac_maker {
+struct ac_studio {
     struct ac_models *models;
     const struct ac_config *cfg;
     char *folder;
@@ -56,23 +56,23 @@ const char *ac_making_name(enum ac_making state)
     return names[state];
 }
 
-const char *maker_folder(const struct ac_maker *m)
+const char *studio_folder(const struct ac_studio *m)
 {
     return m->folder;
 }
 
-struct ac_maker *ac_maker_new(struct ac_models *models, const struct ac_config *cfg, int timeout_s)
+struct ac_studio *ac_studio_new(struct ac_models *models, const struct ac_config *cfg, int timeout_s)
 {
-    struct ac_maker *m = ac_zalloc(sizeof *m);
+    struct ac_studio *m = ac_zalloc(sizeof *m);
 
     m->models = models;
     m->cfg = cfg;
     m->timeout_s = timeout_s;
-    m->folder = maker_folder_path();
+    m->folder = studio_folder_path();
     pthread_mutex_init(&m->adding, NULL);
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->changed, NULL);
-    maker_sweep(m->folder);
+    studio_sweep(m->folder);
     return m;
 }
 
@@ -84,7 +84,7 @@ static void making_free(struct making *j)
     free(j);
 }
 
-bool ac_maker_able(const struct ac_maker *m)
+bool ac_studio_able(const struct ac_studio *m)
 {
     const struct ac_handler_info *const *engines;
     size_t n = ac_config_use(m->cfg, AC_STAGE_AVATAR, &engines);
@@ -101,36 +101,36 @@ static void on_progress(void *arg, double done, const char *step)
 {
     struct making *j = arg;
 
-    pthread_mutex_lock(&j->maker->lock);
+    pthread_mutex_lock(&j->studio->lock);
     j->state.progress = done < 0 ? 0 : done > 1 ? 1 : done;
     snprintf(j->state.step, sizeof j->state.step, "%s", step ? step : "");
-    pthread_mutex_unlock(&j->maker->lock);
+    pthread_mutex_unlock(&j->studio->lock);
 }
 
 static void on_found(void *arg, const char *line)
 {
     struct making *j = arg;
-    struct ac_maker_job *s = &j->state;
+    struct ac_studio_job *s = &j->state;
 
-    pthread_mutex_lock(&j->maker->lock);
-    if (s->n_found < AC_MAKER_FOUND)
+    pthread_mutex_lock(&j->studio->lock);
+    if (s->n_found < AC_STUDIO_FOUND)
         snprintf(s->found[s->n_found++], sizeof s->found[0], "%s", line);
-    pthread_mutex_unlock(&j->maker->lock);
+    pthread_mutex_unlock(&j->studio->lock);
 }
 
 static void on_refused(void *arg, const char *code)
 {
     struct making *j = arg;
 
-    pthread_mutex_lock(&j->maker->lock);
+    pthread_mutex_lock(&j->studio->lock);
     snprintf(j->state.code, sizeof j->state.code, "%s", code);
-    pthread_mutex_unlock(&j->maker->lock);
+    pthread_mutex_unlock(&j->studio->lock);
 }
 
 /* What the end of a job means to who waits for it. Lock held. */
 static void note_end(struct making *j, int err, const char *reason)
 {
-    struct ac_maker_job *s = &j->state;
+    struct ac_studio_job *s = &j->state;
     bool late = ac_cancel_reason(j->cancel) == AC_ETIMEDOUT;
 
     s->err = err == AC_ECANCELED && late ? AC_ETIMEDOUT : err;
@@ -142,7 +142,7 @@ static void note_end(struct making *j, int err, const char *reason)
         strcpy(s->code, "slow");
         snprintf(s->reason, sizeof s->reason,
                  "it was not made within %d s: give a shorter video or a smaller picture",
-                 j->maker->timeout_s);
+                 j->studio->timeout_s);
     }
     if (s->state == AC_MAKING_FAILED)
         ac_log_info("avatars", "refused", AC_S("avatar", j->wish.id), AC_S("error", ac_err_name(s->err)),
@@ -153,7 +153,7 @@ static void note_end(struct making *j, int err, const char *reason)
 
 static void work_off(struct making *j)
 {
-    struct ac_maker *m = j->maker;
+    struct ac_studio *m = j->studio;
     char reason[REASON] = "", file[32];
     struct ac_make make = {
         .file = file,
@@ -171,7 +171,7 @@ static void work_off(struct making *j)
     snprintf(file, sizeof file, "/proc/self/fd/%d", j->fd);
     ac_cancel_set_deadline(j->cancel, ac_now_us() + m->timeout_s * INT64_C(1000000));
     int err = ac_models_make(m->models, AC_STAGE_AVATAR, &make, j->cancel, reason);
-    if (!err && maker_mark(m->folder, j->wish.id, j->wish.owner))
+    if (!err && studio_mark(m->folder, j->wish.id, j->wish.owner))
         ac_log_warn("avatars", "unmarked", AC_S("avatar", j->wish.id),
                     AC_S("effect", "it can only be removed by hand"));
     close(j->fd);
@@ -181,7 +181,7 @@ static void work_off(struct making *j)
     pthread_mutex_unlock(&m->lock);
 }
 
-static struct making *next_waiting(struct ac_maker *m)
+static struct making *next_waiting(struct ac_studio *m)
 {
     struct making *j = m->list;
 
@@ -192,7 +192,7 @@ static struct making *next_waiting(struct ac_maker *m)
 
 static void *run(void *arg)
 {
-    struct ac_maker *m = arg;
+    struct ac_studio *m = arg;
 
     /* of this thread alone, and inherited by those that decoders start */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
@@ -212,7 +212,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-void ac_maker_free(struct ac_maker *m)
+void ac_studio_free(struct ac_studio *m)
 {
     if (!m)
         return;
@@ -251,7 +251,7 @@ static bool is_open(const struct making *j)
     return j->state.state == AC_MAKING_WAITING || j->state.state == AC_MAKING_RUNNING;
 }
 
-static size_t count_open(const struct ac_maker *m, const char *visitor)
+static size_t count_open(const struct ac_studio *m, const char *visitor)
 {
     size_t n = 0;
 
@@ -260,7 +260,7 @@ static size_t count_open(const struct ac_maker *m, const char *visitor)
     return n;
 }
 
-size_t ac_maker_busy(struct ac_maker *m, const char *visitor)
+size_t ac_studio_busy(struct ac_studio *m, const char *visitor)
 {
     pthread_mutex_lock(&m->lock);
     size_t n = count_open(m, visitor);
@@ -268,7 +268,7 @@ size_t ac_maker_busy(struct ac_maker *m, const char *visitor)
     return n;
 }
 
-static struct making **find(struct ac_maker *m, const char *job)
+static struct making **find(struct ac_studio *m, const char *job)
 {
     struct making **at = &m->list;
 
@@ -286,7 +286,7 @@ static void drop(struct making **at)
 }
 
 /* Room for one more: the oldest that has ended goes. */
-static void forget_oldest(struct ac_maker *m)
+static void forget_oldest(struct ac_studio *m)
 {
     size_t n = 0;
     struct making **oldest = NULL;
@@ -313,7 +313,7 @@ static void match(void *arg, const struct ac_item *item)
 }
 
 /* Whether the id is an avatar's, a folder's or a job's. No lock held. */
-static bool is_taken(struct ac_maker *m, const char *id)
+static bool is_taken(struct ac_studio *m, const char *id)
 {
     struct taken t = {id, false};
     struct ac_env env = {.data_dirs = ac_config_data_dirs(m->cfg)};
@@ -334,7 +334,7 @@ static bool is_taken(struct ac_maker *m, const char *id)
 }
 
 /* The wished id, or a free one that is made of the name. No lock held but `adding`. */
-static int choose_id(struct ac_maker *m, struct ac_maker_wish *wish, char *reason)
+static int choose_id(struct ac_studio *m, struct ac_studio_wish *wish, char *reason)
 {
     char slug[41];
 
@@ -344,19 +344,19 @@ static int choose_id(struct ac_maker *m, struct ac_maker_wish *wish, char *reaso
         snprintf(reason, REASON, "there is an avatar '%.63s' already: choose another id, or none", wish->id);
         return AC_EBUSY;
     }
-    maker_slug(wish->name, slug);
+    studio_slug(wish->name, slug);
     snprintf(wish->id, sizeof wish->id, "%s", slug);
     for (int i = 2; is_taken(m, wish->id); i++)
         snprintf(wish->id, sizeof wish->id, "%s-%d", slug, i);
     return 0;
 }
 
-static int append(struct ac_maker *m, struct making *j, char *reason)
+static int append(struct ac_studio *m, struct making *j, char *reason)
 {
     int err = 0;
 
     pthread_mutex_lock(&m->lock);
-    if (count_open(m, NULL) >= AC_MAKER_WAITING || m->ending)
+    if (count_open(m, NULL) >= AC_STUDIO_WAITING || m->ending)
         err = AC_EFULL;
     if (!err && !m->started) {
         m->started = !pthread_create(&m->thread, NULL, run, m);
@@ -378,12 +378,12 @@ static int append(struct ac_maker *m, struct making *j, char *reason)
     return err;
 }
 
-int ac_maker_add(struct ac_maker *m, const struct ac_maker_wish *wish, int fd, char job[AC_MAKER_JOB],
-                 char *reason)
+int ac_studio_add(struct ac_studio *m, const struct ac_studio_wish *wish, int fd, char job[AC_STUDIO_JOB],
+                  char *reason)
 {
     struct making *j = ac_zalloc(sizeof *j);
 
-    j->maker = m;
+    j->studio = m;
     j->wish = *wish;
     j->fd = fd;
     j->cancel = ac_cancel_new(NULL);
@@ -391,12 +391,12 @@ int ac_maker_add(struct ac_maker *m, const struct ac_maker_wish *wish, int fd, c
     pthread_mutex_lock(&m->adding);
     int err = choose_id(m, &j->wish, reason);
     if (!err) {
-        struct ac_maker_job *s = &j->state;
+        struct ac_studio_job *s = &j->state;
         s->state = AC_MAKING_WAITING;
         memcpy(s->avatar, j->wish.id, sizeof s->avatar);
         memcpy(s->name, j->wish.name, sizeof s->name);
         memcpy(s->gender, j->wish.gender, sizeof s->gender);
-        memcpy(job, j->job, AC_MAKER_JOB);
+        memcpy(job, j->job, AC_STUDIO_JOB);
         err = append(m, j, reason);
     }
     pthread_mutex_unlock(&m->adding);
@@ -405,7 +405,7 @@ int ac_maker_add(struct ac_maker *m, const struct ac_maker_wish *wish, int fd, c
     return err;
 }
 
-bool ac_maker_look(struct ac_maker *m, const char *job, struct ac_maker_job *out)
+bool ac_studio_look(struct ac_studio *m, const char *job, struct ac_studio_job *out)
 {
     pthread_mutex_lock(&m->lock);
     struct making *j = *find(m, job);
@@ -415,7 +415,7 @@ bool ac_maker_look(struct ac_maker *m, const char *job, struct ac_maker_job *out
     return j != NULL;
 }
 
-bool ac_maker_cancel(struct ac_maker *m, const char *job)
+bool ac_studio_cancel(struct ac_studio *m, const char *job)
 {
     pthread_mutex_lock(&m->lock);
     struct making **at = find(m, job), *j = *at;
