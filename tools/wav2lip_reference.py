@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """Wav2Lip once more, slow and plain: what the C code is compared with.
 
-    tools/wav2lip_reference.py vectors test/data       what the tests compare with (needs Debian's python3-numpy)
-    tools/wav2lip_reference.py net MODEL.onnx CLIP.wav PICTURE FACE.bgr OUT.f32     (needs python3-torch as well)
+    tools/wav2lip_reference.py vectors test/data [MODEL.onnx]
+        what the tests compare with (needs Debian's python3-numpy); with the MODEL that build/fake-wav2lip writes
+        also what that makes of a picture
+    tools/wav2lip_reference.py net MODEL.onnx CLIP.wav PICTURE FACE.bgr OUT.f32
         the face (3 × side × side, 0 … 1) that MODEL makes for picture number PICTURE of the clip
+A MODEL needs Debian's python3-torch as well.
 
 Written after the published description, not after our C: the mel spectrogram by a matrix of the discrete Fourier
 transform in double precision, the crop and the paste pixel by pixel as OpenCV's INTER_LINEAR works on bytes, the
@@ -117,26 +120,41 @@ def paste(image, box, made):
 # ---- ONNX: a walk over the protobuf ----
 
 
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
 def fields(data):
     """The fields of a protobuf message: (number, varint or bytes)."""
-    def varint(at):
-        value = shift = 0
-        while True:
-            byte = data[at]
-            value |= (byte & 127) << shift
-            at, shift = at + 1, shift + 7
-            if byte < 128:
-                return value, at
-
     at = 0
     while at < len(data):
-        key, at = varint(at)
+        key, at = varint(data, at)
         if key & 7 == 0:
-            value, at = varint(at)
+            value, at = varint(data, at)
         else:
-            size, at = varint(at) if key & 7 == 2 else ({5: 4, 1: 8}[key & 7], at)
+            size, at = varint(data, at) if key & 7 == 2 else ({5: 4, 1: 8}[key & 7], at)
             value, at = data[at:at + size], at + size
         yield key >> 3, value
+
+
+def whole_numbers(message, number):
+    """Of a repeated field, one by one or packed."""
+    found = []
+    for n, value in fields(message):
+        if n == number and isinstance(value, int):
+            found.append(value)
+        elif n == number:
+            at = 0
+            while at < len(value):
+                one, at = varint(value, at)
+                found.append(one)
+    return found
 
 
 def text(value):
@@ -144,7 +162,7 @@ def text(value):
 
 
 def read_onnx(path):
-    """Initialisers by name, and nodes (operator, inputs, output, attributes: lists of whole numbers)."""
+    """Initialisers by name, and nodes (operator, inputs, output, attributes)."""
     with open(path, "rb") as file:
         model = dict(fields(memoryview(file.read())))
     weights, nodes = {}, []
@@ -152,14 +170,13 @@ def read_onnx(path):
         parts = list(fields(value)) if number in (1, 5) else []
         if number == 5:
             found = dict(parts)
-            shape = [v for n, v in parts if n == 1]
-            weights[text(found[8])] = np.frombuffer(found[9], "<f4").reshape(shape)
+            weights[text(found[8])] = np.frombuffer(found[9], "<f4").reshape(whole_numbers(value, 1))
         elif number == 1:
             found, attributes = dict(parts), {}
             for n, v in parts:
                 if n == 5:
-                    name = text(dict(fields(v))[1])
-                    attributes[name] = [w for m, w in fields(v) if m in (2, 3, 8)]
+                    one = dict(fields(v))
+                    attributes[text(one[1])] = one.get(2) or one.get(3) or whole_numbers(v, 8)
             nodes.append((text(found[4]), [text(v) for n, v in parts if n == 1], text(found[2]), attributes))
     return weights, nodes
 
@@ -181,11 +198,11 @@ class Generator:
             return f.conv_transpose2d(*inputs, stride=a["strides"], padding=a["pads"][:2],
                                       output_padding=a.get("output_padding", 0))
         if op == "BatchNormalization":
-            epsilon = float(np.frombuffer(a["epsilon"][0], "<f4")[0])
+            epsilon = float(np.frombuffer(a["epsilon"], "<f4")[0])
             x, scale, shift, mean, variance = inputs
             return f.batch_norm(x, mean, variance, scale, shift, eps=epsilon)
         if op == "Concat":
-            return self.torch.cat(inputs, dim=a["axis"][0])
+            return self.torch.cat(inputs, dim=a["axis"])
         return {"Relu": self.torch.relu, "Sigmoid": self.torch.sigmoid, "Add": self.torch.add}[op](*inputs)
 
     def __call__(self, mel, face, keep=None):
@@ -212,11 +229,11 @@ def spoken(pcm):
     return spectrogram(np.append(pcm, np.zeros(8 * WINDOW, int)))[:, :1 + len(pcm) // HOP + COLUMNS]
 
 
-def run_net(model, clip, picture, face, out):
-    make = Generator(model)
+def run_net(model, clip, number, face, out):
     side = int(round((os.path.getsize(face) / 3) ** 0.5))
     pixels = np.fromfile(face, np.uint8).reshape(side, side, 3)
-    make(window(spoken(read_wav(clip)), int(picture)), planes(pixels)).astype("<f4").tofile(out)
+    made = Generator(model)(window(spoken(read_wav(clip)), int(number)), planes(pixels))
+    made.astype("<f4").tofile(out)
 
 
 # ---- what the tests compare with ----
@@ -241,7 +258,7 @@ def picture(width, height, seed):
     return ((7 * x * x + 3 * y * y + 5 * x * y + 91 * c + (131 * x + 71 * y + 37 * c + seed) % 97) % 256).astype(np.uint8)
 
 
-def write_vectors(folder):
+def write_vectors(folder, model=None):
     def write(name, values, kind):
         np.concatenate([np.ravel(v) for v in values]).astype(kind).tofile(os.path.join(folder, "wav2lip", name))
 
@@ -255,17 +272,22 @@ def write_vectors(folder):
     whole = picture(100, 120, 5)
     write("cuts.bgr", [cut(whole, box, side) for box, side in CUTS], np.uint8)
     write("pasted.bgr", [resize(picture(24, 24, seed), width, height) for seed, width, height in PASTES], np.uint8)
+    if model:
+        mel = spoken(read_wav(os.path.join(folder, "jfk.wav")))
+        made = Generator(model, double=True)(window(mel, PICTURE), planes(picture(96, 96, 9)))
+        write("net.u16", [np.rint(65535 * made[:, 48:])], "<u2")  # the lower half
 
 
 # x, y, width, height of a box in a picture of 100 × 120; the side that it is scaled to
 CUTS = [((10, 5, 60, 70), 24), ((3, 3, 8, 9), 24), ((0, 0, 100, 120), 32), ((17, 20, 48, 48), 24),
         ((99, 119, 1, 1), 8), ((0, 0, 24, 24), 24), ((20, 30, 75, 80), 96)]
 PASTES = [(1, 61, 71), (2, 8, 8), (3, 24, 24), (4, 90, 17)]  # seed of a face of 24 × 24, size of the box
+PICTURE = 20  # of jfk.wav, for the network
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["vectors"] and len(sys.argv) == 3:
-        write_vectors(sys.argv[2])
+    if sys.argv[1:2] == ["vectors"] and len(sys.argv) in (3, 4):
+        write_vectors(*sys.argv[2:])
     elif sys.argv[1:2] == ["net"] and len(sys.argv) == 7:
         run_net(*sys.argv[2:])
     else:
