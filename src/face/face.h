@@ -38,7 +38,8 @@ int ac_faces_open(struct ac_faces **f, struct ac_env *env);
 void ac_faces_close(struct ac_faces *f); /* NULL is fine */
 /*
  * All faces, the largest first, at most max. 0 also when there is none (*n 0). Found are faces from about 6 %
- * of the picture's shorter side on. AC_ECANCELED, AC_ENOMEM.
+ * of the picture's shorter side on (in strips longer than 3 : 1, of a third of the longer). AC_ECANCELED,
+ * AC_ENOMEM.
  */
 int ac_faces_find(struct ac_faces *f, const struct ac_rgb *pic, struct ac_face *faces, size_t max, size_t *n,
                   struct ac_cancel *cancel);

@@ -14,6 +14,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum {
+    MIN_TILE = 64, /* pixels: a face in a smaller square would be none to work with */
+    MAX_ASPECT = 3 /* long strips are not cut into squares of their width, which would be many */
+};
 #define MIN_SCORE   0.5F
 #define MAX_OVERLAP 0.3F /* of two different faces: intersection over union */
 
@@ -140,7 +144,8 @@ static int detect_in_tiles(struct ac_faces *f, const struct ac_rgb *pic, float s
                            struct ac_face_boxes *boxes, struct ac_cancel *cancel)
 {
     float w = (float)pic->width, h = (float)pic->height;
-    int columns = 1 + (int)ceilf((w - side) / side * 1.5F), rows = 1 + (int)ceilf((h - side) / side * 1.5F);
+    int columns = 1 + (int)ceilf(fmaxf(w - side, 0) / side * 1.5F),
+        rows = 1 + (int)ceilf(fmaxf(h - side, 0) / side * 1.5F);
 
     for (int i = 0; i < rows * columns; i++) {
         int column = i % columns, row = i / columns;
@@ -159,14 +164,15 @@ int ac_face_detect_all(struct ac_faces *f, const struct ac_rgb *pic, bool tiles,
                        struct ac_cancel *cancel)
 {
     static const float parts[] = {1, 2, 3};
-    float w = (float)pic->width, h = (float)pic->height, shorter = fminf(w, h);
-    struct ac_face_region whole = {.x = w / 2, .y = h / 2, .side = fmaxf(w, h)};
+    float w = (float)pic->width, h = (float)pic->height, longer = fmaxf(w, h),
+          shorter = fmaxf(fminf(w, h), longer / MAX_ASPECT);
+    struct ac_face_region whole = {.x = w / 2, .y = h / 2, .side = longer};
     int err = ac_cancelled(cancel) ? AC_ECANCELED : 0;
 
     if (!err)
         ac_face_detect(f, pic, &whole, boxes);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && tiles && !err; i++)
-        if (parts[i] > 1 || w != h)
+        if ((parts[i] > 1 || shorter < longer) && shorter / parts[i] >= MIN_TILE)
             err = detect_in_tiles(f, pic, shorter / parts[i], boxes, cancel);
     merge(boxes, 0);
     return err;
