@@ -1,6 +1,7 @@
-/* `avatar-chat models`: which bigger models there are, fetching and checking them. */
+/* `avatar-chat models`: which bigger models there are, fetching and checking them, making one quicker. */
 #include "cli/cli.h"
 #include "cli/models_files.h"
+#include "cli/models_optimize.h"
 #include "cli/models_pull.h"
 
 #include "base/mem.h"
@@ -155,7 +156,7 @@ static int run(const struct choices *c, const struct ac_model_list *models, cons
     if (strcmp(verb, "list") == 0 && words->n == 1)
         return list_models(c, models);
     if (!pulls && !verifies)
-        return ac_cli_usage_error("models", "say list, pull NAME… or verify [NAME…]");
+        return ac_cli_usage_error("models", "say list, pull NAME…, verify [NAME…] or optimize FILE");
     if (pulls && words->n == 1)
         return ac_cli_usage_error("models", "name the model to pull: see 'avatar-chat models list'");
     for (size_t i = 1; i < words->n; i++) {
@@ -228,20 +229,24 @@ int ac_cli_models(int argc, char **argv)
     };
     const struct ac_cli_spec spec = {
         .command = "models",
-        .usage = "list | pull NAME… | verify [NAME…] [options]",
+        .usage = "list | pull NAME… | verify [NAME…] | optimize FILE [options]",
         .help =
             "Lists the bigger models that are no part of the program, fetches them (going on where a "
             "download "
             "broke\noff, checking the checksum, showing the licence) and checks that their files are whole.",
-        .notes = "A proxy is taken from http_proxy, https_proxy and no_proxy.",
+        .notes = "A proxy is taken from http_proxy, https_proxy and no_proxy. 'avatar-chat models optimize "
+                 "--help' "
+                 "tells of that.",
         .options = options,
         .n_options = sizeof options / sizeof *options,
         .max_words = 64,
     };
 
+    if (argc > 1 && strcmp(argv[1], "optimize") == 0)
+        return ac_cli_models_optimize(argc - 1, argv + 1);
     int status = ac_cli_parse(&spec, argc, argv, &words);
     if (status == AC_CLI_GO && words.n == 0)
-        status = ac_cli_usage_error("models", "say list, pull NAME… or verify [NAME…]");
+        status = ac_cli_usage_error("models", "say list, pull NAME…, verify [NAME…] or optimize FILE");
     if (status == AC_CLI_GO)
         status = models_command(&c, &words);
     ac_cli_list_free(&words);
