@@ -22,7 +22,7 @@ enum {
     PHOTO_QUALITY = 97,
     VIDEO_QUALITY = 92,
     PREVIEW_QUALITY = 88,
-    MAX_NAME = 100,
+    MAX_NAME = 200,
     MAX_LICENCE = 500,
     STALE_S = 3600,
 };

@@ -17,6 +17,7 @@ int ac_cli_serve(int argc, char **argv);
 int ac_cli_say(int argc, char **argv);
 int ac_cli_animate(int argc, char **argv);
 int ac_cli_voices(int argc, char **argv);
+int ac_cli_avatar(int argc, char **argv);
 int ac_cli_transcribe(int argc, char **argv);
 int ac_cli_models(int argc, char **argv);
 int ac_cli_vad(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"say", ac_cli_say, "Text in, a video of the person who says it out"},
     {"animate", ac_cli_animate, "A recording in, a video of a person who speaks it out"},
     {"voices", ac_cli_voices, "List the voices, or speak ahead what is often said"},
+    {"avatar", ac_cli_avatar, "List the persons, or make one of a photo or a video"},
     {"transcribe", ac_cli_transcribe, "Write down what is said in a sound file"},
     {"vad", ac_cli_vad, "Find where somebody speaks in a sound file"},
     {"models", ac_cli_models, "List, fetch and check bigger models"},
