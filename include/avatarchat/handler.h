@@ -125,6 +125,7 @@ struct ac_prefs {
     char voice[64];         /* voice id, "" = the default of each language */
     char gender[8];         /* of the avatar, "" = not told: which default voice suits */
     int width, height, fps; /* of the picture; 0 = engine's default */
+    int still;              /* not 0: nothing will be said (an idle clip, a poster) */
 };
 
 /*
@@ -158,6 +159,9 @@ struct ac_item {
     bool is_default;    /* the engine shows this one where a session names none */
 };
 typedef void ac_item_fn(void *arg, const struct ac_item *item);
+
+/* One thing that an engine found out about itself. remedy: "" where it is as it should be. */
+typedef void ac_finding_fn(void *arg, const char *detail, const char *remedy);
 
 /* ---- the vtable ---- */
 
@@ -234,6 +238,11 @@ struct ac_handler_info {
     void (*warm)(void *inst, struct ac_cancel *cancel);
     /* optional: what can be chosen (voices, avatars) */
     int (*list)(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg);
+    /*
+     * optional, for `doctor`: looks at what the engine needs (files, machine) and tells how it stands, where
+     * opening it does not show that. May take a second.
+     */
+    void (*examine)(void *model, const void *cfg, struct ac_env *env, ac_finding_fn *fn, void *arg);
     /*
      * optional: makes one more choice (an avatar) of a file. Refusals (AC_EINVAL no face …, AC_ELIMIT,
      * AC_EBUSY: it is there already) say in env what is wrong and what would be right.

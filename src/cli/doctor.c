@@ -177,6 +177,19 @@ static void look_at_runtime(struct ac_doctor *d, const struct ac_config *cfg)
         ac_doctor_add(d, "libraries", "onnxruntime", AC_DOCTOR_NOTE, NULL, "%s", env.reason);
 }
 
+struct engine_name {
+    struct ac_doctor *doctor;
+    const char *name;
+};
+
+static void add_finding(void *arg, const char *detail, const char *remedy)
+{
+    struct engine_name *e = arg;
+
+    ac_doctor_add(e->doctor, "engines", e->name, *remedy ? AC_DOCTOR_NOTE : AC_DOCTOR_OK, remedy, "%s",
+                  detail);
+}
+
 static void look_at_stage(struct ac_doctor *d, const struct ac_config *cfg, struct ac_models *models,
                           enum ac_stage stage, bool needed)
 {
@@ -189,7 +202,12 @@ static void look_at_stage(struct ac_doctor *d, const struct ac_config *cfg, stru
         char reason[256], name[64];
         int64_t start_us = ac_now_us();
         snprintf(name, sizeof name, "%s.%s", ac_stage_name(stage), engines[i]->name);
-        if (ac_instance_open(&inst, models, engines[i], NULL, reason) != 0) {
+        ac_models_examine(models, engines[i], add_finding, &(struct engine_name){d, name});
+        int err = ac_instance_open(&inst, models, engines[i], NULL, reason);
+        if (err == AC_ENOTSUP &&
+            stage == AC_STAGE_AVATAR) /* it has persons of its own, and only when asked for */
+            continue;
+        if (err) {
             ac_doctor_add(d, "engines", name, AC_DOCTOR_NOTE, NULL, "does not open: %s", reason);
             continue;
         }

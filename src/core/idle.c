@@ -240,7 +240,8 @@ static int get(struct ac_idle *idle, const char *avatar, int size, bool clip, st
                char *reason)
 {
     char dummy[REASON];
-    struct ac_prefs prefs = {.width = size, .height = size, .fps = ac_config_video(idle->cfg)->fps};
+    struct ac_prefs prefs = {
+        .width = size, .height = size, .fps = ac_config_video(idle->cfg)->fps, .still = 1};
     int err = 0;
 
     *media = NULL;

@@ -453,6 +453,19 @@ size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, 
     return k.n;
 }
 
+bool ac_models_examine(struct ac_models *m, const struct ac_handler_info *info, ac_finding_fn *fn, void *arg)
+{
+    struct slot *s = slot_of(m, info);
+    struct ac_env env;
+
+    if (!s || !info->examine || slot_get(m, s, NULL) != 0)
+        return false;
+    env_init(&env, m, s, NULL);
+    info->examine(s->model, s->cfg, &env, fn, arg);
+    slot_put(s);
+    return true;
+}
+
 int ac_models_make(struct ac_models *m, enum ac_stage stage, const struct ac_make *make, struct ac_cancel *c,
                    char *reason)
 {

@@ -72,6 +72,8 @@ size_t ac_models_list(struct ac_models *m, enum ac_stage stage, ac_item_fn *fn, 
 /* The same for one engine. */
 size_t ac_models_list_engine(struct ac_models *m, const struct ac_handler_info *info, ac_item_fn *fn,
                              void *arg);
+/* What the engine tells of how it stands (ac_handler_info.examine); false when it has nothing to tell. */
+bool ac_models_examine(struct ac_models *m, const struct ac_handler_info *info, ac_finding_fn *fn, void *arg);
 /*
  * Makes one more choice of a file (an avatar of a photo) by the first engine of the stage that can. Takes its
  * time on the calling thread. AC_ENOTSUP: none can. reason as in ac_instance_open.
