@@ -6,7 +6,7 @@
 
 #include "base/cancel.h"
 #include "base/mem.h"
-#include "core/maker.h"
+#include "core/models.h"
 #include "media/photo.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 30, MAX_STEP = 40 };
+enum { BAR_WIDTH = 30, MAX_STEP = 40, MAX_ID = 63 };
 
 struct choices {
     const char *id, *photo, *video, *name, *licence, *gender, *folder;
@@ -156,7 +156,7 @@ static int check_kind(const struct choices *c)
     return AC_CLI_GO;
 }
 
-/* Where avatars go that are made: the same place as for those that the page makes (core/maker.h). */
+/* Where avatars go that are made: the same place as for those that the page makes. */
 static char *folder_of(const struct choices *c)
 {
     const char *data = getenv("AVATAR_CHAT_DATA");
@@ -206,6 +206,13 @@ static int create(const struct choices *c, struct ac_models *models)
 
 /* ---- the command ---- */
 
+static bool id_is_valid(const char *id)
+{
+    size_t n = strlen(id);
+
+    return n > 0 && n <= MAX_ID && id[0] != '-' && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
 static int check(const struct choices *c, const struct ac_cli_list *words)
 {
     bool lists = strcmp(words->items[0], "list") == 0;
@@ -221,7 +228,7 @@ static int check(const struct choices *c, const struct ac_cli_list *words)
         return ac_cli_usage_error("avatar", "--json belongs to list");
     if (!c->id)
         return ac_cli_usage_error("avatar", "name the new avatar with --id");
-    if (!ac_maker_id_valid(c->id))
+    if (!id_is_valid(c->id))
         return ac_cli_usage_error(
             "avatar", "--id %s: 1 to 63 of the letters a-z, digits, '_' and '-', not beginning with '-'",
             c->id);
