@@ -134,7 +134,8 @@ static int read_photo(const uint8_t *data, size_t len, const struct ac_photo_lim
     struct ac_photo_header h;
 
     if (kind == AC_PHOTO_OTHER)
-        return fail(reason, AC_ENOTSUP, "it is a %s file; save it as JPEG, PNG or WebP", name);
+        return fail(reason, AC_ENOTSUP, "it is %s %s file; save it as JPEG, PNG or WebP",
+                    *name == 'A' ? "an" : "a", name);
     if (kind == AC_PHOTO_UNKNOWN)
         return fail(reason, AC_EINVAL, "it is no photo: JPEG, PNG and WebP can be read");
     if (len > AC_PHOTO_MAX_BYTES)

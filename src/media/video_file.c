@@ -171,11 +171,24 @@ static int orientation_of(const int32_t *m)
     return m[3] < 0 ? (m[1] < 0 ? 7 : 6) : (m[1] < 0 ? 8 : 5);
 }
 
+/* As the headers say; 0 = they do not. What begins late counts that time in some containers: it is no
+ * picture. */
+static double length_s(const struct reader *r)
+{
+    const double unit = 1.0 / AV_TIME_BASE;
+    double all = r->demux->duration > 0 ? (double)r->demux->duration * unit : 0;
+    double start = r->demux->start_time > 0 ? (double)r->demux->start_time * unit : 0;
+    double own = r->stream->duration > 0 ? (double)r->stream->duration * av_q2d(r->stream->time_base) : 0;
+
+    all = start > 0 && all > start ? all - start : all;
+    return own > 0 && own < all ? own : all;
+}
+
 static int check_stream(struct reader *r)
 {
     const AVCodecParameters *par = r->stream->codecpar;
     int max_pixels = r->wish->max_pixels ? r->wish->max_pixels : AC_VIDEO_MAX_PIXELS;
-    double seconds = r->demux->duration > 0 ? (double)r->demux->duration / AV_TIME_BASE : 0;
+    double seconds = length_s(r);
 
     if ((int64_t)par->width * par->height > max_pixels)
         return fail(
@@ -274,7 +287,7 @@ static int convert_held(struct reader *r)
 /* Gives the held picture for every tick before `until`. */
 static int give(struct reader *r, double until_s)
 {
-    double total = r->demux->duration > 0 ? (double)r->demux->duration / AV_TIME_BASE : r->wish->max_s;
+    double length = length_s(r), total = length > 0 ? length : r->wish->max_s;
     const double slack_s = 0.001; /* time stamps of milliseconds round down */
     int err = AC_OK;
 
