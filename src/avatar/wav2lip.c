@@ -12,6 +12,7 @@
  *
  * The model holds what sessions share (wav2lip_share.h), an instance what it has heard (wav2lip_talk.h).
  */
+#include "avatar/wav2lip_optimize.h"
 #include "avatar/wav2lip_share.h"
 #include "avatar/wav2lip_talk.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@ enum { DEFAULT_SIDE = 512, MIN_SIDE = 64, MAX_SIDE = 1920, DEFAULT_FPS = 25, MAX
 struct config {
     char *id, *model;
     int av_offset;
+    double max_ms;
 };
 
 struct model {
@@ -53,6 +55,9 @@ static const struct ac_option OPTIONS[] = {
         "of it is used where it is there."),
     AC_OPTION_INT(struct config, av_offset, "av_offset", "0", -10, 0, 0,
                   "Pictures by which the mouth hears earlier sound; -1 is how Wav2Lip was trained."),
+    AC_OPTION_FLOAT(struct config, max_ms, "max_ms", "36", 0, 10000, 0,
+                    "A generator of 256 pixels is refused where a mouth takes longer than this, in "
+                    "milliseconds (25 pictures a second leave 40); 0 for never, as for videos in files."),
     AC_OPTIONS_END,
 };
 
@@ -168,7 +173,8 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
                           "no picture of %dx%d: sides are even, %d to %d, one at most twice the other", w, h,
                           MIN_SIDE, MAX_SIDE);
     if (!err)
-        err = ac_w2l_role_take(&s->model->share, &s->role, folder, id, w, h, c->model, !p->still, env);
+        err = ac_w2l_role_take(&s->model->share, &s->role, folder, id, w, h, c->model, !p->still, c->max_ms,
+                               env);
     if (!err && s->role.faces)
         s->talk = ac_w2l_talk_new(s->role.faces, fps, c->av_offset);
     free(folder);
@@ -324,7 +330,7 @@ static void examine(void *model, const void *cfg, struct ac_env *env, ac_finding
         return;
     }
     if (!err)
-        err = ac_w2l_share_net_info(&m->share, c->model, &info, env);
+        err = ac_w2l_share_net_info(&m->share, c->model, c->max_ms, &info, env);
     if (err) {
         snprintf(detail, sizeof detail, "%zu face%s, but no mouth for %s", n, n == 1 ? "" : "s",
                  n == 1 ? "it" : "them");
@@ -367,4 +373,5 @@ const struct ac_handler_info ac_handler_avatar_wav2lip = {
     .list = list,
     .examine = examine,
     .make = make,
+    .optimize = ac_w2l_optimize,
 };

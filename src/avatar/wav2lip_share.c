@@ -1,6 +1,7 @@
 /* See wav2lip_share.h. */
 #include "avatar/wav2lip_share.h"
 
+#include "avatar/wav2lip_folder.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -12,6 +13,8 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+
+enum { USUAL_SIDE = 96 };
 
 /* Tells a file from what was there before under its name. */
 struct stamp {
@@ -117,13 +120,6 @@ static void drop_nets(struct ac_w2l_share *s, bool first_too)
     }
 }
 
-static char *optimized_of(const char *path)
-{
-    size_t n = strlen(path);
-    bool onnx = n > 5 && strcmp(path + n - 5, ".onnx") == 0;
-    return ac_asprintf("%.*s.optimized", (int)(onnx ? n - 5 : n), path);
-}
-
 /*
  * The entry of the file as it is now, first in the list; a new one without a net where there is none yet.
  * AC_EMODEL: no such file.
@@ -139,7 +135,7 @@ static int find_net(struct ac_w2l_share *s, const char *model, struct ac_w2l_sha
             "the weights of Wav2Lip are not there ('%.100s'): docs/wav2lip.md#weights tells how to "
             "get them",
             model);
-    char *folder = optimized_of(path);
+    char *folder = ac_w2l_folder_of(path);
     struct stamp stamp[2] = {stamp_of(path), stamp_of(folder)};
     free(folder);
     struct ac_w2l_shared_net **p = &s->nets;
@@ -162,11 +158,33 @@ static int find_net(struct ac_w2l_share *s, const char *model, struct ac_w2l_sha
     return n->err ? ac_env_fail(env, n->err, "%s", n->reason) : 0;
 }
 
-static int open_net(struct ac_w2l_shared_net *n, struct ac_env *env)
+/* Nobody expects the usual one to be too much (every second mouth can be left out); a larger one can be. */
+static int check_speed(struct ac_w2l_shared_net *n, double max_ms, struct ac_env *env)
+{
+    double ms;
+
+    if (max_ms <= 0 || ac_w2l_net_info(n->net)->side <= USUAL_SIDE)
+        return 0;
+    int err = ac_w2l_net_measure(n->net, &ms, env);
+    if (err || ms <= max_ms)
+        return err;
+    return ac_env_fail(env, AC_EMODEL,
+                       "the generator of %d pixels takes %.0f ms for a mouth here, %.0f are allowed "
+                       "(avatar.wav2lip.max_ms): use the one of %d pixels, or 'avatar-chat models optimize'",
+                       ac_w2l_net_info(n->net)->side, ms, max_ms, USUAL_SIDE);
+}
+
+static int open_net(struct ac_w2l_shared_net *n, double max_ms, struct ac_env *env)
 {
     int64_t start_us = ac_now_us();
     int err = ac_w2l_net_open(&n->net, n->path, env);
 
+    if (!err)
+        err = check_speed(n, max_ms, env);
+    if (err) {
+        ac_w2l_net_close(n->net);
+        n->net = NULL;
+    }
     if (!err) {
         const struct ac_w2l_net_info *info = ac_w2l_net_info(n->net);
         ac_log_info("avatar", "wav2lip_opened", AC_S("model", n->path), AC_S("precision", info->precision),
@@ -273,15 +291,15 @@ void ac_w2l_share_close(struct ac_w2l_share *s)
     s->open = false;
 }
 
-int ac_w2l_share_net_info(struct ac_w2l_share *s, const char *model, struct ac_w2l_net_info *info,
-                          struct ac_env *env)
+int ac_w2l_share_net_info(struct ac_w2l_share *s, const char *model, double max_ms,
+                          struct ac_w2l_net_info *info, struct ac_env *env)
 {
     struct ac_w2l_shared_net *n;
 
     pthread_mutex_lock(&s->lock);
     int err = find_net(s, model, &n, env);
     if (!err && !n->net)
-        err = open_net(n, env);
+        err = open_net(n, max_ms, env);
     if (!err)
         *info = *ac_w2l_net_info(n->net);
     pthread_mutex_unlock(&s->lock);
@@ -299,7 +317,7 @@ int ac_w2l_share_check(struct ac_w2l_share *s, const char *model, struct ac_env 
 }
 
 int ac_w2l_role_take(struct ac_w2l_share *s, struct ac_w2l_role *role, const char *folder, const char *id,
-                     int width, int height, const char *model, bool speaks, struct ac_env *env)
+                     int width, int height, const char *model, bool speaks, double max_ms, struct ac_env *env)
 {
     struct ac_w2l_shared_net *n = NULL;
     struct ac_w2l_shared_stage *g = NULL;
@@ -307,7 +325,7 @@ int ac_w2l_role_take(struct ac_w2l_share *s, struct ac_w2l_role *role, const cha
     pthread_mutex_lock(&s->lock);
     int err = find_net(s, model, &n, env);
     if (!err && speaks && !n->net)
-        err = open_net(n, env);
+        err = open_net(n, max_ms, env);
     if (!err)
         err = get_stage(s, &g, folder, id, width, height, env);
     if (!err) {

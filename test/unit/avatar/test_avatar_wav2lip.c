@@ -93,7 +93,7 @@ static void test_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct puppet p;
-        struct puppet_config cfg = {(char *)(uintptr_t)CASES[i].id, (char *)(uintptr_t)CASES[i].model, 0};
+        struct puppet_config cfg = {(char *)(uintptr_t)CASES[i].id, (char *)(uintptr_t)CASES[i].model, 0, 0};
         int err = puppet_open_cfg(&p, NULL, &files, CASES[i].avatar, CASES[i].width, CASES[i].height, cfg);
         if (err != CASES[i].err || !strstr(p.env.reason, CASES[i].says))
             fail_msg("case %zu: %d, '%s'", i, err, p.env.reason);
@@ -106,7 +106,7 @@ static void test_refused(void **state)
 static void test_weights_that_come_later(void **state)
 {
     char *path = ac_asprintf("%s/later.onnx", files.dir);
-    struct puppet_config cfg = {"", path, 0};
+    struct puppet_config cfg = {"", path, 0, 0};
     struct puppet first, p;
     (void)state;
     assert_int_equal(puppet_open_cfg(&first, NULL, &files, "face", 256, 256, cfg), AC_EMODEL);
@@ -136,6 +136,28 @@ static void test_weights_that_come_later(void **state)
     free(path);
 }
 
+/* A larger generator is measured, and refused with the figure where it is too slow; the usual one is not. */
+static void test_too_slow(void **state)
+{
+    static const struct {
+        int side;
+        double max_ms;
+        int err;
+    } CASES[] = {{256, 1e-9, AC_EMODEL}, {256, 10000, 0}, {256, 0, 0}, {96, 1e-9, 0}};
+    char *path = ac_asprintf("%s/large.onnx", files.dir);
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct puppet_config cfg = {"", path, 0, CASES[i].max_ms};
+        struct puppet p;
+        puppet_model(path, CASES[i].side);
+        assert_int_equal(puppet_open_cfg(&p, NULL, &files, "face", 256, 256, cfg), CASES[i].err);
+        if (CASES[i].err)
+            assert_non_null(strstr(p.env.reason, " ms for a mouth here"));
+        puppet_close(&p);
+    }
+    free(path);
+}
+
 struct listed {
     size_t n;
     char ids[64], note[256];
@@ -161,7 +183,7 @@ static void test_list(void **state)
     assert_int_equal(h->list(p.model, &p.cfg, &p.env, add_item, &l), 0);
     assert_string_equal(l.ids, "face video ");
     assert_string_equal(l.note, "");
-    p.cfg = (struct puppet_config){"video", "models/none.onnx", 0};
+    p.cfg = (struct puppet_config){"video", "models/none.onnx", 0, 0};
     l = (struct listed){0};
     assert_int_equal(h->list(p.model, &p.cfg, &p.env, add_item, &l), 0);
     assert_string_equal(l.ids, "video face "); /* the configured one first */
@@ -268,7 +290,7 @@ static void test_fades(void **state)
 static int lag(int av_offset, int rate)
 {
     enum { REACH = 3 };
-    struct puppet_config cfg = {"", files.model, av_offset};
+    struct puppet_config cfg = {"", files.model, av_offset, 0};
     struct puppet p, idle;
     size_t n = (size_t)(SECONDS * rate);
     int16_t *pcm = ac_alloc(n * sizeof *pcm);
@@ -527,19 +549,13 @@ static void test_canceled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_weights_that_come_later),
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_only_the_mouth),
-        cmocka_unit_test(test_silence_is_the_template),
-        cmocka_unit_test(test_fades),
-        cmocka_unit_test(test_sync),
-        cmocka_unit_test(test_interruption),
-        cmocka_unit_test(test_sentences),
-        cmocka_unit_test(test_saving),
-        cmocka_unit_test(test_left_out),
-        cmocka_unit_test(test_video_loop),
-        cmocka_unit_test(test_several),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_weights_that_come_later),
+        cmocka_unit_test(test_too_slow),       cmocka_unit_test(test_list),
+        cmocka_unit_test(test_only_the_mouth), cmocka_unit_test(test_silence_is_the_template),
+        cmocka_unit_test(test_fades),          cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_interruption),   cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_saving),         cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_video_loop),     cmocka_unit_test(test_several),
         cmocka_unit_test(test_canceled),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -190,6 +190,7 @@ static inline void puppet_files_remove(struct puppet_files *f)
 struct puppet_config {
     char *id, *model;
     int av_offset;
+    double max_ms;
 };
 
 struct puppet {
@@ -239,7 +240,7 @@ static inline int puppet_open_cfg(struct puppet *p, const struct puppet *share,
 static inline void puppet_open(struct puppet *p, const struct puppet *share, const struct puppet_files *files,
                                const char *avatar, int width, int height)
 {
-    struct puppet_config cfg = {"", files->model, 0};
+    struct puppet_config cfg = {"", files->model, 0, 0};
     if (puppet_open_cfg(p, share, files, avatar, width, height, cfg) != 0)
         fail_msg("%s", p->env.reason);
 }
