@@ -6,6 +6,9 @@
 #include "base/mem.h"
 #include "infer/infer.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +36,13 @@ struct ac_w2l_tests {
 int ac_w2l_weight_max(void)
 {
 #if defined(__x86_64__)
-    if (!__builtin_cpu_supports("avx512vnni") && !__builtin_cpu_supports("avxvnni"))
-        return 63;
-#endif
+    unsigned a = 0, b, c = 0, d;
+    bool vnni = __get_cpuid_count(7, 0, &a, &b, &c, &d) && c & 1U << 11;     /* AVX512_VNNI */
+    vnni = vnni || (__get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1U << 4); /* AVX_VNNI */
+    return vnni ? 127 : 63;
+#else
     return 127;
+#endif
 }
 
 /* ---- running the two graphs ---- */
@@ -235,7 +241,8 @@ static int run_all(struct ac_w2l_tests *t, struct pair *p, struct ac_w2l_trial *
         trial->ms = !err && ms < trial->ms ? ms : trial->ms;
         ac_tensor_free(&out);
     }
-    double mean = sum / (double)(n / 2 * size);
+    size_t values = n / 2 * size;
+    double mean = sum / (double)values;
     trial->psnr_db = fmin(-10 * log10(mean), 150); /* no error at all is infinitely good, and no number */
     return err;
 }
