@@ -14,7 +14,7 @@ BEGIN {
         may[stages[i]] = "avatarchat base media infer net"
     may["avatar"] = may["avatar"] " face"
     may["server"] = "avatarchat base media core"
-    may["cli"] = "avatarchat base media infer net core server"
+    may["cli"] = "avatarchat base media infer face net core server"
 }
 
 function bad(text) {

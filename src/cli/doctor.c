@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "core/registry.h"
 #include "core/store.h"
+#include "face/face.h"
 #include "infer/infer.h"
 
 #include <jansson.h>
@@ -188,6 +189,22 @@ static void add_finding(void *arg, const char *detail, const char *remedy)
 
     ac_doctor_add(e->doctor, "engines", e->name, *remedy ? AC_DOCTOR_NOTE : AC_DOCTOR_OK, remedy, "%s",
                   detail);
+}
+
+/* What makes avatars of photos and videos; conversations do not need it. */
+static void look_at_faces(struct ac_doctor *d, const struct ac_config *cfg)
+{
+    struct ac_env env = {.data_dirs = ac_config_data_dirs(cfg)};
+    struct ac_faces *faces;
+    int64_t start_us = ac_now_us();
+
+    if (ac_faces_open(&faces, &env) == 0)
+        ac_doctor_add(d, "data", "face models", AC_DOCTOR_OK, NULL, "BlazeFace, Face Mesh; open in %.1f ms",
+                      (double)(ac_now_us() - start_us) / 1e3);
+    else
+        ac_doctor_add(d, "data", "face models", AC_DOCTOR_NOTE, NULL,
+                      "no avatar can be made of a photo or video: %s", env.reason);
+    ac_faces_close(faces);
 }
 
 static void look_at_stage(struct ac_doctor *d, const struct ac_config *cfg, struct ac_models *models,
@@ -444,6 +461,7 @@ static int examine(const struct ac_config *cfg, bool json)
     ac_doctor_libraries(&d);
     look_at_runtime(&d, cfg);
     look_at_data(&d, cfg);
+    look_at_faces(&d, cfg);
     look_at_page(&d, cfg);
     look_at_port(&d, cfg);
     look_at_history(&d, cfg);
