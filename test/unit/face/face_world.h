@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "face/face.h"
+#include "media/photo.h"
 
-#include <libavcodec/avcodec.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,50 +27,20 @@ static inline float *read_floats(const char *path, size_t n)
 
 static inline struct ac_rgb new_picture(int width, int height, uint8_t fill)
 {
-    struct ac_rgb pic = {.width = width, .height = height, .stride = 3 * (size_t)width};
+    struct ac_rgb pic;
 
-    pic.data = ac_alloc(pic.stride * (size_t)height);
+    assert_int_equal(ac_rgb_new(&pic, width, height), 0);
     memset(pic.data, fill, pic.stride * (size_t)height);
     return pic;
 }
 
-static inline uint8_t to_byte(float v)
+static inline struct ac_rgb read_photo(const char *path)
 {
-    return (uint8_t)fminf(fmaxf(v + 0.5F, 0), 255);
-}
+    struct ac_rgb pic;
+    char reason[AC_PHOTO_REASON];
 
-/* A JPEG file, full range. */
-static inline struct ac_rgb read_jpeg(const char *path)
-{
-    AVCodecContext *decoder = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_MJPEG));
-    AVPacket *packet = av_packet_alloc();
-    AVFrame *f = av_frame_alloc();
-    char *data;
-    size_t size;
-
-    if (ac_read_file(path, 1 << 20, &data, &size) != 0 || av_new_packet(packet, (int)size) < 0)
-        fail_msg("%s cannot be read", path);
-    memcpy(packet->data, data, size);
-    free(data);
-    if (avcodec_open2(decoder, NULL, NULL) < 0 || avcodec_send_packet(decoder, packet) < 0 ||
-        avcodec_receive_frame(decoder, f) < 0)
-        fail_msg("%s cannot be decoded", path);
-    int shift = f->format == AV_PIX_FMT_YUVJ420P ? 1 : 0;
-    assert_true(shift || f->format == AV_PIX_FMT_YUVJ444P);
-    struct ac_rgb pic = new_picture(f->width, f->height, 0);
-    for (int y = 0; y < f->height; y++)
-        for (int x = 0; x < f->width; x++) {
-            uint8_t *to = pic.data + (size_t)y * pic.stride + 3 * x;
-            float luma = f->data[0][y * f->linesize[0] + x];
-            float cb = (float)f->data[1][(y >> shift) * f->linesize[1] + (x >> shift)] - 128;
-            float cr = (float)f->data[2][(y >> shift) * f->linesize[2] + (x >> shift)] - 128;
-            to[0] = to_byte(luma + 1.402F * cr);
-            to[1] = to_byte(luma - 0.344136F * cb - 0.714136F * cr);
-            to[2] = to_byte(luma + 1.772F * cb);
-        }
-    av_frame_free(&f);
-    av_packet_free(&packet);
-    avcodec_free_context(&decoder);
+    if (ac_photo_file(path, NULL, &pic, reason) != 0)
+        fail_msg("%s: %s", path, reason);
     return pic;
 }
 
@@ -113,12 +83,6 @@ static inline void draw(struct ac_rgb *to, const struct ac_rgb *from, const stru
             for (int i = 0; i < 3; i++)
                 pixel[i] = (uint8_t)((sum[i] + 4) / 9);
         }
-}
-
-static inline void free_picture(struct ac_rgb *pic)
-{
-    free(pic->data);
-    *pic = (struct ac_rgb){0};
 }
 
 #endif
