@@ -58,7 +58,9 @@ static void match(struct bench *b)
 
 static void paste(struct bench *b)
 {
-    ac_w2l_face_paste(&b->picture->picture, b->box, &b->mouth);
+    struct ac_w2l_place place = {b->box->x, b->box->y, b->box->width, b->box->height};
+
+    ac_w2l_face_paste(&b->picture->picture, &place, &b->mouth);
 }
 
 static void measure(struct bench *b, json_t *into, const char *name, void (*part)(struct bench *), int rounds)

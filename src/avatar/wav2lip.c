@@ -210,14 +210,14 @@ static int add_mouth(struct instance *s, const struct ac_pose *pose, struct ac_f
     int64_t next_us = (pose->idle_us + s->frame_us) % AC_IDLE_PERIOD_US;
     uint8_t mask[AC_TEMPLATE_MASK * AC_TEMPLATE_MASK];
     struct ac_w2l_mouth mouth = {.mask = mask, .mask_side = AC_TEMPLATE_MASK};
-    struct ac_w2l_box box;
+    struct ac_w2l_place place;
 
     ac_template_mask(stage->t, i, mask);
     int err = ac_w2l_talk_show(s->talk, pose, i, ac_template_at(stage->t, next_us), &s->decoder, &mouth,
                                cancel, s->env);
     if (!err && mouth.strength > 0) {
-        ac_w2l_stage_box(stage, i, &box);
-        ac_w2l_face_paste(&still->picture, &box, &mouth);
+        ac_w2l_stage_place(stage, i, &place);
+        ac_w2l_face_paste(&still->picture, &place, &mouth);
     }
     return err;
 }

@@ -103,9 +103,9 @@ struct stretch {
     int which[2];   /* … and their numbers */
 };
 
-/* One block of memory for the tables and rows of a stretch. first: of the columns, counted from the box's
- * left; width: the box's. */
-static void stretch_init(struct stretch *s, int first, int n, int width)
+/* One block of memory for the tables and rows of a stretch. first: of the columns, counted from the place's
+ * left; width: the place's. */
+static void stretch_init(struct stretch *s, double first, int n, double width)
 {
     size_t row = (size_t)s->channels * (size_t)n;
 
@@ -156,10 +156,10 @@ static void stretch_row(struct stretch *s, double at, float *restrict out)
 /* What pasting needs on the way: rows of n columns, an even number from an even one on. */
 struct paste {
     struct ac_picture *pic;
-    const struct ac_w2l_box *box;
+    const struct ac_w2l_place *place;
     const struct ac_w2l_mouth *mouth;
     int first, n;   /* columns of the picture */
-    int outside[2]; /* columns at the left and right that are not in the box (0 or 1) */
+    int outside[2]; /* columns at the left and right that are not in it (0 or 1) */
     struct stretch face, mask;
     float *colour, *weight; /* of a row: 3 × n, n */
     float *sum;             /* of two rows: weight, weight × Cb, weight × Cr, each n */
@@ -221,7 +221,7 @@ static void paste_chroma(uint8_t *restrict to, const float *restrict weight, con
 static void paste_row(struct paste *p, int y)
 {
     const struct ac_w2l_mouth *m = p->mouth;
-    double at = (y - p->box->y + 0.5) / p->box->height;
+    double at = (y - p->place->y + 0.5) / p->place->height;
     float strength = m->strength / 255;
     size_t n = (size_t)p->n;
 
@@ -255,27 +255,32 @@ static void paste_rows(struct paste *p, int first, int end)
     }
 }
 
-void ac_w2l_face_paste(struct ac_picture *pic, const struct ac_w2l_box *box, const struct ac_w2l_mouth *mouth)
+/* The first of n pixels whose middle is not before a line. */
+static int first_from(double line, int n)
 {
-    int left = box->x > 0 ? box->x : 0, top = box->y + box->height / 2, right = box->x + box->width,
-        bottom = box->y + box->height;
+    return (int)fmin(fmax(ceil(line - 0.5), 0), n);
+}
 
-    right = right < pic->width ? right : pic->width;
-    bottom = bottom < pic->height ? bottom : pic->height;
-    top = top > 0 ? top : 0;
+void ac_w2l_face_paste(struct ac_picture *pic, const struct ac_w2l_place *place,
+                       const struct ac_w2l_mouth *mouth)
+{
+    int left = first_from(place->x, pic->width), right = first_from(place->x + place->width, pic->width),
+        top = first_from(place->y + place->height / 2, pic->height),
+        bottom = first_from(place->y + place->height, pic->height);
+
     if (left >= right || top >= bottom || !(mouth->strength > 0))
         return;
 
     struct paste p = {.pic = pic,
-                      .box = box,
+                      .place = place,
                       .mouth = mouth,
                       .first = left & ~1,
                       .n = ((right + 1) & ~1) - (left & ~1),
                       .outside = {left & 1, right & 1},
                       .face = {mouth->bgr, mouth->side, mouth->side / 2, COLOURS},
                       .mask = {mouth->mask, mouth->mask_side, mouth->mask_side, 1}};
-    stretch_init(&p.face, p.first - box->x, p.n, box->width);
-    stretch_init(&p.mask, p.first - box->x, p.n, box->width);
+    stretch_init(&p.face, p.first - place->x, p.n, place->width);
+    stretch_init(&p.mask, p.first - place->x, p.n, place->width);
     p.colour = ac_alloc(7 * (size_t)p.n * sizeof *p.colour);
     p.weight = p.colour + COLOURS * (size_t)p.n;
     p.sum = p.weight + p.n;

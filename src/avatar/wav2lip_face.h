@@ -14,6 +14,12 @@ struct ac_w2l_box {
     int x, y, width, height;
 };
 
+/* Where such a box comes to lie in a scaled picture: pixels and parts of them, or a face that moves trembles.
+ */
+struct ac_w2l_place {
+    double x, y, width, height;
+};
+
 /* The box's pixels, scaled to side × side, as B, G, R. The box lies inside of the picture. */
 void ac_w2l_face_cut(const struct ac_rgb *pic, const struct ac_w2l_box *box, int side, uint8_t *bgr);
 /*
@@ -24,8 +30,8 @@ void ac_w2l_face_planes(const uint8_t *bgr, int side, float *planes);
 void ac_w2l_face_bytes(const float *planes, int rows, int side, uint8_t *bgr);
 
 /*
- * Lays a generated lower half (side / 2 rows of side pixels) over the lower half of the box in a YUV picture.
- * The box may reach beyond the picture. mask: mask_side × mask_side weights that span the whole box, 0 keep …
+ * Lays a generated lower half (side / 2 rows of side pixels) over the lower half of the place in a YUV
+ * picture, beyond which it may reach. mask: mask_side × mask_side weights that span the whole place, 0 keep …
  * 255 replace; what lies above its middle does not count. No sample changes where all weights are 0. match:
  * B, G, R to add to the generated pixels, so that they have the template's colour at the seam. strength 0 …
  * 1: 0 leaves the picture as it is (to fade). A chroma sample belongs to four pixels and goes as far as each
@@ -39,7 +45,7 @@ struct ac_w2l_mouth {
     float match[3];
     float strength;
 };
-void ac_w2l_face_paste(struct ac_picture *pic, const struct ac_w2l_box *box,
+void ac_w2l_face_paste(struct ac_picture *pic, const struct ac_w2l_place *place,
                        const struct ac_w2l_mouth *mouth);
 /*
  * The difference between template and generated face (B, G, R, each at most ±40) where the lower half of the

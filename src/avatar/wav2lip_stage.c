@@ -48,13 +48,22 @@ static struct ac_w2l_box whole_box(const struct ac_template *t, size_t i)
     return (struct ac_w2l_box){x0, y0, x1 - x0, y1 - y0};
 }
 
-void ac_w2l_stage_box(const struct ac_w2l_stage *s, size_t i, struct ac_w2l_box *box)
+void ac_w2l_stage_place(const struct ac_w2l_stage *s, size_t i, struct ac_w2l_place *place)
 {
     struct ac_w2l_box b = whole_box(s->t, i);
     double kx = (double)s->width / s->part.width, ky = (double)s->height / s->part.height;
-    int x0 = (int)lrint((b.x - s->part.x) * kx), y0 = (int)lrint((b.y - s->part.y) * ky);
-    int x1 = (int)lrint((b.x + b.width - s->part.x) * kx), y1 = (int)lrint((b.y + b.height - s->part.y) * ky);
 
+    *place =
+        (struct ac_w2l_place){(b.x - s->part.x) * kx, (b.y - s->part.y) * ky, b.width * kx, b.height * ky};
+}
+
+void ac_w2l_stage_box(const struct ac_w2l_stage *s, size_t i, struct ac_w2l_box *box)
+{
+    struct ac_w2l_place p;
+
+    ac_w2l_stage_place(s, i, &p);
+    int x0 = (int)lrint(p.x), y0 = (int)lrint(p.y), x1 = (int)lrint(p.x + p.width),
+        y1 = (int)lrint(p.y + p.height);
     *box = (struct ac_w2l_box){x0, y0, x1 - x0, y1 - y0};
 }
 

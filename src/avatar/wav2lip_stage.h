@@ -43,7 +43,9 @@ void ac_w2l_stage_free(struct ac_w2l_stage *s); /* NULL is fine */
 /* Template picture i, as a new frame that is the caller's. */
 int ac_w2l_stage_still(const struct ac_w2l_stage *s, struct ac_w2l_decoder *d, size_t i,
                        struct ac_frame **still, struct ac_env *env);
-/* The face's box in it; its upper half may reach beyond the picture. */
+/* Where the face that was cut out lies in it; its upper half may reach beyond the picture. */
+void ac_w2l_stage_place(const struct ac_w2l_stage *s, size_t i, struct ac_w2l_place *place);
+/* The same in whole pixels. */
 void ac_w2l_stage_box(const struct ac_w2l_stage *s, size_t i, struct ac_w2l_box *box);
 
 /* A template's faces for one generator, both borrowed. */

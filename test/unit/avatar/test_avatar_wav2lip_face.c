@@ -147,12 +147,12 @@ static void bgr_to_yuv(const double bgr[3], double yuv[3])
 }
 
 /* What goes over a pixel of the picture: its weight, 0 … 1, and Y, Cb, Cr. */
-static double pasted(const struct ac_w2l_box *b, const struct ac_w2l_mouth *m, int x, int y, double yuv[3])
+static double pasted(const struct ac_w2l_place *b, const struct ac_w2l_mouth *m, int x, int y, double yuv[3])
 {
     double bgr[3], u = (x - b->x + 0.5) / b->width, v = (y - b->y + 0.5) / b->height;
     int half = m->side / 2, k = m->mask_side;
 
-    if (x < b->x || x >= b->x + b->width || y < b->y + b->height / 2 || y >= b->y + b->height)
+    if (u < 0 || u >= 1 || v < 0.5 || v >= 1)
         return 0;
     for (int c = 0; c < 3; c++) {
         bgr[c] = bilinear(m->bgr + c, 3, 3 * (size_t)m->side, m->side, half, u * m->side - 0.5,
@@ -164,7 +164,7 @@ static double pasted(const struct ac_w2l_box *b, const struct ac_w2l_mouth *m, i
 }
 
 /* A sample of plane c as it should be; *touched: whether anything went over it. */
-static double expected_sample(const struct ac_frame *old, const struct ac_w2l_box *b,
+static double expected_sample(const struct ac_frame *old, const struct ac_w2l_place *b,
                               const struct ac_w2l_mouth *m, int c, int x, int y, bool *touched)
 {
     const struct ac_picture *p = &old->picture;
@@ -203,7 +203,7 @@ static void fill_mask(uint8_t *mask, int side, bool whole)
         }
 }
 
-static void assert_pasted(int width, int height, struct ac_w2l_box box, const struct ac_w2l_mouth *mouth)
+static void assert_pasted(int width, int height, struct ac_w2l_place box, const struct ac_w2l_mouth *mouth)
 {
     struct ac_frame *old = grey_noise(width, height), *new = grey_noise(width, height);
     size_t samples = 0, off = 0, changed = 0;
@@ -232,11 +232,28 @@ static void assert_pasted(int width, int height, struct ac_w2l_box box, const st
 
 static void test_paste(void **state)
 {
-    static const struct ac_w2l_box boxes[] = {
-        {40, 30, 80, 100},  {41, 31, 81, 101}, {40, 31, 79, 96},     {0, 0, 160, 120}, {1, 1, 159, 119},
-        {0, 60, 61, 60},    {99, 59, 61, 61},  {152, 112, 8, 8},     {0, 112, 8, 8},   {75, 55, 8, 9},
-        {-20, -10, 90, 99}, {100, 70, 97, 88}, {-40, -40, 240, 240}, {50, 50, 1, 2},   {120, -50, 30, 61},
-        {60, 118, 20, 3},   {159, 100, 9, 19},
+    static const struct ac_w2l_place boxes[] = {
+        {40.3, 30.7, 80.25, 99.9},
+        {7.51, 3.49, 33.5, 70},
+        {-3.2, 80.1, 44.4, 60.6},
+        {120.6, -9.5, 60, 125.01},
+        {40, 30, 80, 100},
+        {41, 31, 81, 101},
+        {40, 31, 79, 96},
+        {0, 0, 160, 120},
+        {1, 1, 159, 119},
+        {0, 60, 61, 60},
+        {99, 59, 61, 61},
+        {152, 112, 8, 8},
+        {0, 112, 8, 8},
+        {75, 55, 8, 9},
+        {-20, -10, 90, 99},
+        {100, 70, 97, 88},
+        {-40, -40, 240, 240},
+        {50, 50, 1, 2},
+        {120, -50, 30, 61},
+        {60, 118, 20, 3},
+        {159, 100, 9, 19},
     };
     static uint8_t face[256 * 128 * 3], mask[96 * 96];
 
@@ -260,7 +277,7 @@ static void test_paste(void **state)
     struct ac_frame *old = grey_noise(32, 16), *new = grey_noise(32, 16);
     fill_mask(mask, 96, true);
     for (int i = 0; i < 5; i++) {
-        struct ac_w2l_box out[] = {
+        struct ac_w2l_place out[] = {
             {-30, 0, 30, 16}, {32, 0, 9, 9}, {0, 10, 30, 40}, {0, -40, 30, 40}, {4, 2, 0, 0}};
         ac_w2l_face_paste(&new->picture, &out[i], &m);
         assert_memory_equal(new->picture.data[0], old->picture.data[0],
@@ -284,7 +301,7 @@ static void test_paste_reference(void **state)
     for (size_t i = 0; i < 4; i++) {
         int width = pastes[i][1], height = pastes[i][2];
         struct ac_frame *f = grey_noise(96, 80);
-        struct ac_w2l_box box = {3, 5, width, height};
+        struct ac_w2l_place box = {3, 5, width, height};
         struct ac_w2l_mouth m = {face + 12 * 24 * 3, 24, mask, 24, {0}, 1};
         pattern(face, 24, 24, pastes[i][0], false);
         ac_w2l_face_paste(&f->picture, &box, &m);
@@ -345,7 +362,7 @@ static void test_there_and_back(void **state)
         for (size_t i = 0; i < sizeof made; i++)
             made[i] = (uint8_t)(face[sizeof made + i] + (i % 3 == 0 ? 14 : i % 3 == 1 ? -11 : 6));
         ac_w2l_face_match(face, &m, m.match);
-        ac_w2l_face_paste(&f->picture, &box, &m);
+        ac_w2l_face_paste(&f->picture, &(struct ac_w2l_place){box.x, box.y, box.width, box.height}, &m);
         for (int y = 0; y < HEIGHT; y++)
             for (int x = 0; x < WIDTH; x++) {
                 for (int c = 0; c < 3; c++)
