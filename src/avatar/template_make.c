@@ -181,12 +181,13 @@ static int look_at_file(struct ac_maker *m, enum ac_photo_kind *kind, const char
 {
     struct stat st;
     char head[64];
-    FILE *f = stat(m->make->file, &st) == 0 && S_ISREG(st.st_mode) ? fopen(m->make->file, "rb") : NULL;
 
+    if (stat(m->make->file, &st) == 0 && !S_ISREG(st.st_mode))
+        return ac_env_fail(m->env, AC_EIO, "it is no file: name a photo or a video");
+    FILE *f = fopen(m->make->file, "rb");
     if (!f)
         return ac_env_fail(m->env, errno == ENOENT ? AC_ENOENT : AC_EIO, "the file cannot be read: %s",
-                           stat(m->make->file, &st) == 0 && !S_ISREG(st.st_mode) ? "it is no file"
-                                                                                 : strerror(errno));
+                           strerror(errno));
     size_t n = fread(head, 1, sizeof head, f);
     fclose(f);
     *kind = ac_photo_sniff(head, n, name);
