@@ -35,15 +35,15 @@ static int half_down(int n)
     return n > 0 ? n / 2 : 0;
 }
 
-static void find_rows(const struct ac_w2l_weights *w, struct rows *r)
+static void find_rows(const struct ac_w2l_weights *w, bool whole, struct rows *r)
 {
     int last = w->n_decoder - 1;
 
     r->side[0] = 1;
     for (int i = 1; i <= last; i++)
         r->side[i] = i == 1 ? w->decoder[1].conv[0].kernel[0] : 2 * r->side[i - 1];
-    r->first[last] = w->side / 2 - 1; /* the output's convolution looks one row up */
-    for (int i = last; i > 0; i--)    /* each convolution after the transposed one looks one row up */
+    r->first[last] = whole ? 0 : w->side / 2 - 1; /* the output's convolution looks one row up */
+    for (int i = last; i > 0; i--) /* each convolution after the transposed one looks one row up */
         r->first[i - 1] = i == 1 ? 0 : half_down(r->first[i] - (w->decoder[i].n - 1));
 }
 
@@ -141,7 +141,8 @@ static struct ac_w2l_value audio_encoder(struct ac_w2l_builder *b, const struct 
 static void output_block(struct ac_w2l_builder *b, const struct ac_w2l_weights *w,
                          const struct ac_w2l_value *map, struct ac_w2l_value *v)
 {
-    ac_w2l_conv_joined(b, &w->output.conv[0], 0, map, v);
+    bool whole = b->plan->whole;
+    ac_w2l_conv_joined(b, &w->output.conv[0], whole ? w->output.conv[0].pad[0] : 0, map, v);
     b->int8 = false;
     struct ac_w2l_conv last = w->output.conv[1];
     struct ac_w2l_value x = ac_w2l_enter(b, v);
@@ -150,7 +151,8 @@ static void output_block(struct ac_w2l_builder *b, const struct ac_w2l_weights *
     const char *bias = ac_onnx_init(b->g, "last_b", AC_ONNX_F32, last.b, 1, (int64_t[]){last.out});
     ac_onnx_node(b->g, "Conv", "last", x.name, weights, bias, NULL);
     ac_onnx_node(b->g, "Sigmoid", "mouth", "last", NULL);
-    ac_onnx_output(b->g, "mouth", AC_ONNX_F32, 4, (int64_t[]){1, AC_W2L_COLOURS, w->side / 2, w->side});
+    ac_onnx_output(b->g, "mouth", AC_ONNX_F32, 4,
+                   (int64_t[]){1, AC_W2L_COLOURS, whole ? w->side : w->side / 2, w->side});
 }
 
 static void mouth_graph(struct ac_w2l_graphs *graphs, const struct ac_w2l_weights *w,
@@ -186,7 +188,7 @@ void ac_w2l_graphs_make(struct ac_w2l_graphs *graphs, const struct ac_w2l_weight
     struct rows rows;
 
     *graphs = (struct ac_w2l_graphs){0};
-    find_rows(w, &rows);
+    find_rows(w, plan->whole, &rows);
     mouth_graph(graphs, w, plan, &rows, points);
     graphs->face = face_graph(w, plan, &rows, points);
 }

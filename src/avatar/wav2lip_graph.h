@@ -41,6 +41,7 @@ struct ac_w2l_range {
 struct ac_w2l_plan {
     bool int8[AC_W2L_MAX_PARTS];
     int weight_max; /* of a signed weight's size: 127, or 63 (wav2lip_calibrate.h) */
+    bool whole;     /* the whole face is made, not its lower half: to see what that costs */
     bool watch;     /* every point is an output of the mouth graph too (all parts in floats) */
     struct ac_w2l_range range[AC_W2L_MAX_POINTS]; /* of the points; needed where a part is in 8 bits */
 };
@@ -57,7 +58,8 @@ void ac_w2l_part_name(const struct ac_w2l_weights *w, size_t part, char name[AC_
 
 /*
  * Face: input "face" [1, 6, side, side]; outputs "map0" … , what the mouth needs of the encoder's maps.
- * Mouth: inputs "mel" [1, 1, 80, 16] and "map0" …; output "mouth" [1, 3, side / 2, side], the lower half.
+ * Mouth: inputs "mel" [1, 1, 80, 16] and "map0" …; output "mouth" [1, 3, side / 2, side], the lower half
+ * (plan.whole: [1, 3, side, side]).
  * The weights are borrowed until ac_w2l_graphs_free.
  */
 void ac_w2l_graphs_make(struct ac_w2l_graphs *graphs, const struct ac_w2l_weights *w,
