@@ -86,6 +86,21 @@ static bool confirmed(const struct choices *c, const struct ac_model_entry *e)
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+/* Whether a file is there that would be replaced, and is the user's own. */
+static bool is_own(const struct ac_model_entry *e, const char *folder)
+{
+    char *sums = ac_asprintf("%s/" AC_MODEL_SUMS, folder);
+    bool own = false;
+
+    for (size_t i = 0; i < e->n_files && access(sums, F_OK) != 0; i++) {
+        char *file = ac_asprintf("%s/%s", folder, e->files[i]);
+        own = own || access(file, F_OK) == 0;
+        free(file);
+    }
+    free(sums);
+    return own;
+}
+
 static int pull(const struct choices *c, const struct ac_model_entry *e)
 {
     struct ac_model_pull how = {.dir = c->dir,
@@ -98,6 +113,9 @@ static int pull(const struct choices *c, const struct ac_model_entry *e)
 
     if (ac_model_verify(e, folder, &why) == 0) {
         fprintf(stderr, "avatar-chat models: %s is there already, and whole\n", folder);
+    } else if (is_own(e, folder)) {
+        status = ac_cli_fail("models", "%s has files that 'models pull' did not bring: move them away first",
+                             folder);
     } else if (!confirmed(c, e)) {
         status = AC_EXIT_FAILED;
     } else {

@@ -92,15 +92,41 @@ static int write_sums(const struct ac_model_entry *e, const char *folder, struct
     return ok ? AC_OK : AC_EIO;
 }
 
-int ac_model_unpack(const struct ac_model_entry *e, const char *archive, const char *folder,
-                    struct ac_str *why)
+/* Whether the last part of the address says that it is a tar archive. */
+static bool is_archive(const char *url)
 {
-    if (mkdir(folder, 0755) != 0) {
-        ac_str_addf(why, "%s: %s", folder, strerror(errno));
-        return AC_EIO;
+    static const char *const ends[] = {".tgz", ".tbz2", ".txz"};
+    const char *slash = strrchr(url, '/'), *name = slash ? slash + 1 : url;
+    bool yes = strstr(name, ".tar") != NULL;
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        yes = yes || (n > strlen(ends[i]) && strcmp(name + n - strlen(ends[i]), ends[i]) == 0);
+    return yes;
+}
+
+static int move_alone(const struct ac_model_entry *e, const char *file, const char *folder,
+                      struct ac_str *why)
+{
+    if (e->n_files != 1) {
+        ac_str_addf(why, "the list of models names %zu files of '%s', which is no archive", e->n_files,
+                    e->url);
+        return AC_EINVAL;
     }
+    char *path = ac_asprintf("%s/%s", folder, e->files[0]);
+    int err = rename(file, path) == 0 ? AC_OK : AC_EIO;
+    if (err)
+        ac_str_addf(why, "%s: %s", path, strerror(errno));
+    free(path);
+    return err;
+}
+
+static int unpack_archive(const struct ac_model_entry *e, const char *archive, const char *folder,
+                          struct ac_str *why)
+{
     struct archive *a = archive_read_new();
     int err = AC_EINVAL;
+
     archive_read_support_filter_all(a);
     archive_read_support_format_tar(a);
     if (archive_read_open_filename(a, archive, BLOCK_BYTES) == ARCHIVE_OK)
@@ -108,10 +134,50 @@ int ac_model_unpack(const struct ac_model_entry *e, const char *archive, const c
     else
         ac_str_addf(why, "%s", archive_error_string(a));
     archive_read_free(a);
+    return err;
+}
+
+int ac_model_unpack(const struct ac_model_entry *e, const char *archive, const char *folder,
+                    struct ac_str *why)
+{
+    if (mkdir(folder, 0755) != 0) {
+        ac_str_addf(why, "%s: %s", folder, strerror(errno));
+        return AC_EIO;
+    }
+    int err =
+        is_archive(e->url) ? unpack_archive(e, archive, folder, why) : move_alone(e, archive, folder, why);
     if (!err)
         err = write_sums(e, folder, why);
     if (err)
         ac_model_remove(e, folder);
+    return err;
+}
+
+static int move_file(const char *from_folder, const char *folder, const char *name, struct ac_str *why)
+{
+    char *from = ac_asprintf("%s/%s", from_folder, name), *to = ac_asprintf("%s/%s", folder, name);
+    int err = rename(from, to) == 0 ? AC_OK : AC_EIO;
+
+    if (err)
+        ac_str_addf(why, "%s: %s", to, strerror(errno));
+    free(from);
+    free(to);
+    return err;
+}
+
+int ac_model_replace(const struct ac_model_entry *e, const char *fresh, const char *folder,
+                     struct ac_str *why)
+{
+    int err = AC_OK;
+
+    ac_model_remove(e, folder);
+    if (rename(fresh, folder) == 0)
+        return AC_OK;
+    for (size_t i = 0; i < e->n_files && !err; i++)
+        err = move_file(fresh, folder, e->files[i], why);
+    if (!err)
+        err = move_file(fresh, folder, AC_MODEL_SUMS, why);
+    ac_model_remove(e, fresh);
     return err;
 }
 

@@ -212,14 +212,8 @@ static int unpack(const struct ac_model_entry *e, const char *part, const char *
 
     ac_model_remove(e, fresh);
     int err = ac_model_unpack(e, part, fresh, why);
-    if (!err) {
-        ac_model_remove(e, folder);
-        if (rename(fresh, folder) != 0) {
-            ac_str_addf(why, "%s: %s", folder, strerror(errno));
-            ac_model_remove(e, fresh);
-            err = AC_EIO;
-        }
-    }
+    if (!err)
+        err = ac_model_replace(e, fresh, folder, why);
     if (err == AC_EINVAL || !err)
         unlink(part); /* used up, or of no use */
     free(fresh);

@@ -331,6 +331,47 @@ static void test_damaged_files(void **state)
     clean();
 }
 
+/* A file that is no archive, in a folder where something else lies already; what the user put there stays. */
+static void test_file_alone(void **state)
+{
+    const struct fake_reply file = {.status = 200, .body = archive.p, .len = archive.len}; /* any bytes */
+    struct command_result r;
+    char text[1024], path[192], other[192], *data;
+    size_t len;
+
+    (void)state;
+    struct fake_http *s = fake_http_start(&file, 1);
+    snprintf(text, sizeof text,
+             "models:\n  - name: test-small\n    url: %s/releases/net_96.onnx\n    files: [net.onnx]\n"
+             "    sha256: %s\n",
+             fake_http_url(s), archive_sum);
+    write_list(text);
+    snprintf(path, sizeof path, "%s/net.onnx", model_path);
+    snprintf(other, sizeof other, "%s/made-of-it", model_path);
+    assert_int_equal(mkdir(dir_path, 0755), 0);
+    assert_int_equal(mkdir(model_path, 0755), 0);
+    fclose(fopen(other, "w"));
+
+    fclose(fopen(path, "w"));
+    models(&r, "pull", "test-small", "--yes", NULL);
+    expect(&r, 1, "move them away first");
+    assert_true(exists(path));
+    unlink(path);
+
+    models(&r, "pull", "test-small", "--yes", NULL);
+    expect(&r, 0, "is ready");
+    fake_http_stop(s);
+    assert_int_equal(ac_read_file(path, archive.len, &data, &len), 0);
+    assert_int_equal(len, archive.len);
+    assert_memory_equal(data, archive.p, len);
+    free(data);
+    assert_true(exists(other));
+    assert_false(exists(part_path));
+    models(&r, "verify", NULL, NULL, NULL);
+    expect(&r, 0, "");
+    clean();
+}
+
 static void test_usage(void **state)
 {
     static const struct {
@@ -413,8 +454,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pull),          cmocka_unit_test(test_pull_fails),
         cmocka_unit_test(test_go_on_later),   cmocka_unit_test(test_no_checksum_known),
-        cmocka_unit_test(test_damaged_files), cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_bad_lists),
+        cmocka_unit_test(test_damaged_files), cmocka_unit_test(test_file_alone),
+        cmocka_unit_test(test_usage),         cmocka_unit_test(test_bad_lists),
     };
 
     unsetenv("http_proxy"); /* the servers of the tests are on this machine */
