@@ -43,6 +43,7 @@ struct avatars {
     struct job *job;
     const char *engine;
     char owner[AC_STUDIO_OWNER]; /* who asks */
+    bool have_default;
 };
 
 static json_t *avatar_json(const char *id, const char *name, const char *gender)
@@ -76,7 +77,11 @@ static void add_avatar(void *arg, const struct ac_item *item)
     json_object_set_new(j, "note", json_string(item->note ? item->note : ""));
     if (ac_studio_uploaded(a->job->server->studio, item->id, owner))
         add_upload(j, item->id, a->job->may_make && (a->job->admin || (*owner && !strcmp(owner, a->owner))));
-    json_array_append_new(a->list, j);
+    if (item->is_default && !a->have_default) /* who is shown where a session names nobody heads the list */
+        json_array_insert_new(a->list, 0, j);
+    else
+        json_array_append_new(a->list, j);
+    a->have_default |= item->is_default;
 }
 
 static void list_avatars(struct job *job)
