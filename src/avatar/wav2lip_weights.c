@@ -113,8 +113,9 @@ static size_t readers(const struct walk *w, const char *value, const struct ac_o
 
     *reader = NULL;
     for (size_t i = 0; i < w->g->n_nodes; i++) {
-        if (!is_transparent(w->g->nodes[i]) && reads(w->g->nodes[i], value)) {
-            *reader = w->g->nodes[i];
+        const struct ac_onnx_node *node = w->g->nodes[i];
+        if (!is_transparent(node) && node->n_out >= 1 && reads(node, value)) {
+            *reader = node;
             n++;
         }
     }
@@ -134,7 +135,7 @@ static int expect(struct walk *w, const char *value, const char *op, const char 
 
     if (n > 1)
         return differs(w, "%zu nodes follow " PLACE ", where %s alone is expected", n, AT(w), what);
-    if (n == 0 || !is(*node, op) || (*node)->n_out < 1)
+    if (n == 0 || !is(*node, op))
         return differs(w, "%s follows " PLACE ", where %s is expected", op_name(*node), AT(w), what);
     return 0;
 }
@@ -318,7 +319,7 @@ static int walk_conv(struct walk *w, struct ac_w2l_conv *c, const char **value)
     err = check_conv(w, c, n, t);
     if (!err)
         err = take_weights(w, c, n, t);
-    if (!err && readers(w, n->out[0], &next) == 1 && is(next, "BatchNormalization") && next->n_out >= 1) {
+    if (!err && readers(w, n->out[0], &next) == 1 && is(next, "BatchNormalization")) {
         n = next;
         err = fold(w, c, n);
     }
