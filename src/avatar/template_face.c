@@ -191,6 +191,21 @@ void ac_template_face_move(struct ac_face *f, double x, double y, double scale)
 static const float MAX_YAW = 35, MAX_PITCH = 30, MAX_ROLL = 25; /* degrees */
 static const float MIN_SHARPNESS = 0.12f;
 static const float RIVAL = 1 / 3.0f; /* of the first face's width */
+static const float SURE = 0.8f;      /* of the mesh's answer; faces have 0.97 and more, others up to 0.65 */
+
+size_t ac_template_face_sure(struct ac_face *faces, size_t n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (faces[i].presence < SURE)
+            continue;
+        if (kept != i)
+            faces[kept] = faces[i];
+        kept++;
+    }
+    return kept;
+}
 
 size_t ac_template_face_rivals(const struct ac_face *faces, size_t n)
 {

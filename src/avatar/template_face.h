@@ -42,6 +42,11 @@ struct ac_template_refusal {
  */
 void ac_template_face_judge(const struct ac_face *faces, size_t n, int width, int height, double scale,
                             float sharpness, struct ac_template_refusal *refusal);
+/*
+ * Leaves out, in place, those of n faces that may be none: what the mesh is half sure of (a patch of clothes,
+ * a face upside down) must not refuse a good picture, nor become an avatar. Returns how many are left.
+ */
+size_t ac_template_face_sure(struct ac_face *faces, size_t n);
 /* How many of them count as persons beside the first: a tiny face in the background does not. */
 size_t ac_template_face_rivals(const struct ac_face *faces, size_t n);
 

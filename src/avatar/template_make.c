@@ -55,7 +55,7 @@ const char *ac_maker_gaze(const struct ac_face *f, char text[80])
     const float degree = (float)M_PI / 180;
     int yaw = (int)lrintf(f->yaw / degree), pitch = (int)lrintf(f->pitch / degree);
 
-    if (abs(yaw) < 8 && abs(pitch) < 12)
+    if (abs(yaw) < 8 && abs(pitch) < 15)
         snprintf(text, 80, "looks into the camera");
     else
         snprintf(text, 80, "turned %d degrees %s, %d degrees %s", abs(yaw),
@@ -102,6 +102,7 @@ static int judge_photo(struct ac_maker *m, const struct ac_rgb *pic, struct ac_f
     char gaze[80];
     int err = ac_faces_find(m->faces, pic, faces, AC_FACE_MAX, &n, m->cancel);
 
+    n = ac_template_face_sure(faces, n);
     if (!err && n)
         err = ac_template_face_sharpness(pic, &faces[0], &sharpness);
     if (err)

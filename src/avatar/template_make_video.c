@@ -62,24 +62,27 @@ static float grid_change(struct video *v, const struct ac_rgb *pic)
     return sum / (GRID_X * GRID_Y);
 }
 
-/* Finds the face; n_all: how many there are, where all were looked for, else 1. */
-static int find_face(struct video *v, const struct ac_rgb *pic, struct ac_face faces[AC_FACE_MAX],
-                     size_t *n_all)
+/*
+ * Finds the face that was followed, or, when there was none, the largest. n: how many there are where all
+ * were looked for, else 1; the one that counts is the first.
+ */
+static int find_face(struct video *v, const struct ac_rgb *pic, struct ac_face faces[AC_FACE_MAX], size_t *n)
 {
-    bool found = false, had = v->last.presence > 0;
+    bool had = v->last.presence > 0, found = false;
     int err = 0;
 
-    *n_all = 0;
-    if (v->n % RIVALS_EVERY == 0) {
-        err = ac_faces_find(v->m->faces, pic, faces, AC_FACE_MAX, n_all, v->m->cancel);
+    *n = 0;
+    if (v->n % RIVALS_EVERY == 0 || (!had && v->n % LOST_EVERY == 0)) {
+        err = ac_faces_find(v->m->faces, pic, faces, AC_FACE_MAX, n, v->m->cancel);
+        *n = ac_template_face_sure(faces, *n);
     }
-    if (!err && (had || (*n_all == 0 && v->n % LOST_EVERY == 0))) {
-        struct ac_face face = v->last;
-        err = ac_faces_follow(v->m->faces, pic, &face, &found, v->m->cancel);
-        if (found && *n_all == 0)
-            *n_all = 1;
-        if (found) /* the person that was followed, not the one who is largest now */
-            faces[0] = faces[0].width > face.width && *n_all > 1 ? faces[0] : face;
+    if (err || !had)
+        return err;
+    struct ac_face face = v->last;
+    err = ac_faces_follow(v->m->faces, pic, &face, &found, v->m->cancel);
+    if (!err && found && *n < 2) { /* of several the largest stays, and they are refused anyway */
+        faces[0] = face;
+        *n = 1;
     }
     return err;
 }

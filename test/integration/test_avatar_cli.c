@@ -106,6 +106,29 @@ static void test_create(void **state)
     command_result_free(&r);
 }
 
+/* Lin speaks, then holds her mouth shut: that is the part which is shown. A drawn face will do. */
+static void test_video(void **state)
+{
+    struct command_result r;
+    char *video = ac_asprintf("%s/lin.mp4", dir);
+
+    (void)state;
+    command_run(&r,
+                (const char *[]){"say", "--avatar", "lin", "-o", video, "Hello, how are you today?", NULL},
+                NULL, 0);
+    assert_int_equal(r.status, 0);
+    command_result_free(&r);
+    command_run(&r, (const char *[]){CREATE, "--id", "lin2", "--video", video, NULL}, NULL, 0);
+    const char *kept = strstr(r.err, "from second 1.");
+    if (r.status != 0 || !kept || strstr(r.err, "mouth is open") || !strstr(r.err, "kept: "))
+        fail_msg("status %d\n%s\n%s", r.status, r.out, r.err);
+    command_result_free(&r);
+    assert_true(is_there("lin2/picture-015.jpg"));
+    expect((const char *[]){CREATE, "--id", "lin3", "--photo", video, NULL}, 1, "",
+           "a video is named with --video");
+    free(video);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -149,10 +172,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_create),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_usage), cmocka_unit_test(test_list),    cmocka_unit_test(test_create),
+        cmocka_unit_test(test_video), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -365,6 +365,7 @@ static void test_formats(void **state)
     static const char *const files[][2] = {
         {"a.png", "-i " FACE "astronaut.jpg"},
         {"a.webp", "-i " FACE "astronaut.jpg -c:v libwebp -quality 90"},
+        {"leans.png", "-i " FACE "astronaut.jpg -vf rotate=-0.35"}, /* which the detector sees twice */
         {"big.png", "-i " FACE "astronaut.jpg -vf scale=1400:1400:flags=lanczos"},
     };
 
@@ -415,6 +416,7 @@ static void test_refused_photos(void **state)
         {"left.png", "-i " FACE "astronaut.jpg -vf crop=312:512:205:0", AC_EINVAL, "face_cut", "left edge"},
         {"top.png", "-i " FACE "astronaut.jpg -vf crop=512:400:0:100", AC_EINVAL, "face_cut", "upper edge"},
         {"leans.png", "-i " FACE "astronaut.jpg -vf rotate=0.75", AC_EINVAL, "face_turned", "leans"},
+        {"down.png", "-i " FACE "astronaut.jpg -vf vflip,hflip", AC_EINVAL, "face_none", "no face in it"},
         {"flat.png", "-f lavfi -i color=gray:s=300x300 -frames:v 1", AC_EINVAL, "face_none", "no face in it"},
         {"gif.gif", "-i " FACE "astronaut.jpg", AC_ENOTSUP, "file_kind", "GIF"},
     };
