@@ -123,7 +123,7 @@ static void on_refused(void *arg, const char *code)
     struct making *j = arg;
 
     pthread_mutex_lock(&j->studio->lock);
-    snprintf(j->state.code, sizeof j->state.code, "%s", code);
+    snprintf(j->state.code, sizeof j->state.code, "%s", code ? code : "");
     pthread_mutex_unlock(&j->studio->lock);
 }
 

@@ -142,7 +142,7 @@ static json_t *problem_json(const struct ac_studio_job *m)
 {
     if (m->state != AC_MAKING_FAILED)
         return json_null();
-    int status = problem_status(m->err);
+    int status = *m->code ? 422 : problem_status(m->err); /* a refusal of the file has a code */
     return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title", http_status_title(status),
                      "status", status, "detail", m->reason, "code", *m->code ? m->code : ac_err_name(m->err));
 }

@@ -249,6 +249,13 @@ int upload_body(struct upload *u, const char *bytes, size_t len)
     return 0;
 }
 
+/* Who sent the file was gone before the answer: nobody knows the name of the job. */
+static void take_back_unheard(struct job *job)
+{
+    if (!job->pss && !job->err)
+        ac_studio_cancel(job->server->studio, job->session);
+}
+
 int upload_complete(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
     struct upload *u = pss->req->upload;
@@ -260,6 +267,7 @@ int upload_complete(struct ac_server *s, struct lws *wsi, struct pss *pss)
         return upload_refuse(wsi, pss, &u->no);
     struct job *job = api_new_job(pss, finish);
     job->upload = u;
+    job->apply = take_back_unheard;
     return api_post_job(s, wsi, pss, s->writing, job);
 }
 

@@ -1,5 +1,7 @@
 /** The REST side of the server (docs/protocol.md). */
 import { request } from "@avatar-chat/ui";
+import { clientName } from "./identity";
+import { authorization } from "./token";
 
 export interface Avatar {
   id: string;
@@ -8,6 +10,12 @@ export interface Avatar {
   detail?: string;
   poster: string;
   idle: string;
+  /** Why it is not shown as it should be; empty: it is. */
+  note?: string;
+  /** Of an uploaded one: the picture with what was found in it. */
+  preview?: string;
+  /** Of an uploaded one: this page may remove it. */
+  removable?: boolean;
 }
 
 export interface Voice {
@@ -20,7 +28,8 @@ export interface Voice {
 
 const get = async <T>(path: string): Promise<T> => (await request(path, { headers: { Accept: "application/json" } })).json();
 
-export const fetchAvatars = () => get<Avatar[]>("/api/avatars");
+export const fetchAvatars = async (): Promise<Avatar[]> =>
+  (await request("/api/avatars", { headers: { Accept: "application/json", ...authorization(), "X-Client-Id": clientName() } })).json();
 export const fetchVoices = () => get<Voice[]>("/api/voices");
 export const fetchTopics = (lang: string) => get<string[]>(`/api/topics?lang=${encodeURIComponent(lang)}`);
 

@@ -251,7 +251,7 @@ export const useConversation = defineStore("conversation", () => {
       changes.value++;
     });
     c.on("degraded", ({ stage, from, to, reason }) =>
-      notify({ kind: "warning", key: "notice.degraded", params: { stage, from, to, reason } }),
+      notify({ kind: "warning", key: `notice.${stage !== "avatar" ? "degraded" : from === to ? "saves" : "standIn"}`, params: { stage, from, to, reason } }),
     );
     c.on("error", onError);
     c.on("protocol_error", (data) => console.warn("avatar-chat:", data.message));
