@@ -247,6 +247,7 @@ export const en = {
       empty: "The file is empty.",
       network: "The server could not be reached. Try again.",
       cancelled: "It was cancelled.",
+      model_unavailable: "The server lacks the models that find faces.",
       unable: "This server cannot make avatars.",
       http_401: "The server wants an access token for this.",
       http_403: "This server does not let you make avatars.",

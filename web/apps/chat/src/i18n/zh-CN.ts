@@ -249,6 +249,7 @@ export const zhCN: typeof en = {
       empty: "文件是空的。",
       network: "无法连接服务器，请重试。",
       cancelled: "已取消。",
+      model_unavailable: "服务器缺少识别人脸的模型，请联系管理者。",
       unable: "此服务器不能生成人物。",
       http_401: "服务器需要访问令牌。",
       http_403: "此服务器不允许你生成人物。",
