@@ -84,6 +84,16 @@ static void add_avatar(void *arg, const struct ac_item *item)
     a->have_default |= item->is_default;
 }
 
+/* Whether the engine shows somebody when no avatar is named: its option `id` is not empty, or it has none. */
+static bool has_own_person(const struct ac_config *cfg, const struct ac_handler_info *engine)
+{
+    for (const struct ac_option *o = engine->options; o && o->type != AC_OPT_END; o++)
+        if (o->type == AC_OPT_STRING && !strcmp(o->name, "id"))
+            return **(char *const *)((const char *)ac_config_engine(cfg, engine) + o->offset) != '\0';
+    return true;
+}
+
+/* Who is shown when none is named heads the list: a page that has no other wish shows the first. */
 static void list_avatars(struct job *job)
 {
     struct avatars a = {.list = json_array(), .job = job};
@@ -91,9 +101,12 @@ static void list_avatars(struct job *job)
     const struct ac_handler_info *const *engines;
     size_t n = ac_config_use(ac_hub_config(hub), AC_STAGE_AVATAR, &engines);
     owner_of(job->client, a.owner);
-    for (size_t i = 0; i < n; i++) {
-        a.engine = engines[i]->name;
-        ac_models_list_engine(ac_hub_models(hub), engines[i], add_avatar, &a);
+    for (size_t i = 0; i < 2 * n; i++) {
+        const struct ac_handler_info *engine = engines[i % n];
+        if (has_own_person(ac_hub_config(hub), engine) != (i < n))
+            continue;
+        a.engine = engine->name;
+        ac_models_list_engine(ac_hub_models(hub), engine, add_avatar, &a);
     }
     api_job_json(job, a.list, JSON_COMPACT);
 }
@@ -166,7 +179,7 @@ void api_look_making(struct job *job)
                  json_pack("{s:s, s:s, s:s, s:f, s:s, s:o, s:o, s:o}", "job", job->session, "state",
                            ac_making_name(m.state), "id", m.avatar, "progress", m.progress, "step", m.step,
                            "found", found, "avatar", avatar, "problem", problem_json(&m)),
-                 JSON_COMPACT);
+                 JSON_COMPACT | JSON_REAL_PRECISION(4));
 }
 
 int api_get_making(struct ac_server *s, struct lws *wsi, struct pss *pss)

@@ -227,7 +227,7 @@ export const en = {
     drawn: "{name} cannot speak yet: a drawn person is shown instead.",
     problem: {
       file_kind: "This is no photo or video that can be read. JPEG, PNG, WebP, MP4, WebM and MOV can.",
-      file_broken: "The file is damaged.",
+      file_broken: "The file is damaged, or no photo or video.",
       file_large: "The file is too large; at most {megabytes} MB.",
       video_long: "The video is too long; at most a minute.",
       face_none: "No face was found.",

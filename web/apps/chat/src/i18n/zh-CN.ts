@@ -229,7 +229,7 @@ export const zhCN: typeof en = {
     drawn: "“{name}”暂时不能说话：将由绘制的人物代替显示。",
     problem: {
       file_kind: "无法读取此文件。可使用 JPEG、PNG、WebP 图片，或 MP4、WebM、MOV 视频。",
-      file_broken: "文件已损坏。",
+      file_broken: "文件已损坏，或不是照片或视频。",
       file_large: "文件过大，不能超过 {megabytes} MB。",
       video_long: "视频过长，不能超过一分钟。",
       face_none: "没有找到人脸。请使用正脸清晰的图片。",
