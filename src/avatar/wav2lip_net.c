@@ -14,16 +14,17 @@
 #include "avatar/wav2lip_face.h"
 #include "avatar/wav2lip_folder.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "infer/infer.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REMEDY "docs/wav2lip.md#weights tells how to get one"
 #define AGAIN  "run 'avatar-chat models optimize' again"
@@ -50,8 +51,9 @@ struct ac_w2l_net {
     struct ac_infer *mouth;
     struct map maps[AC_W2L_MAX_BLOCKS];
     size_t n_maps;
-    unsigned flags; /* how its models are opened */
-    char *face_path, face_sha256[65];
+    unsigned flags;  /* how its models are opened */
+    char *face_path; /* for people */
+    int face_fd;     /* this very file, also when `models optimize` has replaced the folder meanwhile */
     pthread_mutex_t lock;
     struct ac_infer *face; /* lock; NULL while nobody asks */
     size_t face_users;     /* lock */
@@ -176,17 +178,16 @@ static int open_folder(struct ac_w2l_net *n, const char *path, struct ac_env *en
             "the optimised form %s, so the export itself runs, slower: run 'avatar-chat models optimize' "
             "again",
             why);
-        ac_log_warn("avatar.wav2lip", "optimised_form_not_used", AC_S("folder", folder), AC_S("why", why));
         err = AC_ENOENT;
     }
     if (!err) {
         char *mouth = ac_asprintf("%s/mouth.onnx", folder);
         n->info.side = f.side;
         n->info.optimized = true;
-        memcpy(n->info.source_sha256, f.source_sha256, sizeof n->info.source_sha256);
+        memcpy(n->info.maps_id, f.face_sha256, sizeof n->info.maps_id);
         snprintf(n->info.precision, sizeof n->info.precision, "%s", f.precision);
-        memcpy(n->face_sha256, f.face_sha256, sizeof n->face_sha256);
         n->face_path = ac_asprintf("%s/face.onnx", folder);
+        n->face_fd = open(n->face_path, O_RDONLY | O_CLOEXEC);
         n->flags = AC_INFER_ONE_THREAD | AC_INFER_NO_ARENA;
         if (f.weight_max > ac_w2l_weight_max()) /* made on a better processor */
             n->flags |= AC_INFER_EXACT_INT8;
@@ -206,11 +207,12 @@ static int open_net(struct ac_w2l_net **out, const char *path, bool plain, struc
     char *found = ac_env_path(env, path);
 
     *out = NULL;
+    n->face_fd = -1;
     pthread_mutex_init(&n->lock, NULL);
     int err = found && !plain ? open_folder(n, found, env) : AC_ENOENT;
     if (err == AC_ENOENT) {
         err = open_whole(n, path, env);
-        if (!err && (!found || ac_sha256_file(found, n->info.source_sha256) != 0))
+        if (!err && (!found || ac_sha256_file(found, n->info.maps_id) != 0))
             err = ac_env_fail(env, AC_EMODEL, "the model '%s' cannot be read; " REMEDY, path);
     }
     free(found);
@@ -238,6 +240,8 @@ void ac_w2l_net_close(struct ac_w2l_net *n)
     ac_infer_close(n->whole);
     ac_infer_close(n->mouth);
     ac_infer_close(n->face);
+    if (n->face_fd >= 0)
+        close(n->face_fd);
     free(n->face_path);
     pthread_mutex_destroy(&n->lock);
     free(n);
@@ -253,15 +257,16 @@ const struct ac_w2l_net_info *ac_w2l_net_info(const struct ac_w2l_net *n)
 /* The face encoder, opened by the first who asks. Each use is given back. */
 static int take_face(struct ac_w2l_net *n, struct ac_infer **face, struct ac_env *env)
 {
-    char sum[65] = "";
+    char sum[65] = "", path[32];
     int err = 0;
 
+    snprintf(path, sizeof path, "/proc/self/fd/%d", n->face_fd);
     pthread_mutex_lock(&n->lock);
     if (!n->face) {
-        if (ac_sha256_file(n->face_path, sum) != 0 || strcmp(sum, n->face_sha256) != 0)
+        if (ac_sha256_file(path, sum) != 0 || strcmp(sum, n->info.maps_id) != 0)
             err = ac_env_fail(env, AC_EMODEL, "'%s' is damaged: " AGAIN, n->face_path);
         else
-            err = ac_infer_open(&n->face, n->face_path, AGAIN, n->flags, env);
+            err = ac_infer_open(&n->face, path, AGAIN, n->flags, env);
     }
     if (!err)
         n->face_users++;

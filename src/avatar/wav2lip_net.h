@@ -18,11 +18,11 @@
 struct ac_w2l_net;
 
 struct ac_w2l_net_info {
-    int side;               /* pixels of the face's side: 96, 256 */
-    bool optimized;         /* encoder and mouth apart */
-    char precision[64];     /* "fp32", "int8", "int8, output fp32" … */
-    char source_sha256[65]; /* of the export: cached maps belong to it */
-    size_t maps_bytes;      /* of one template picture's maps */
+    int side;           /* pixels of the face's side: 96, 256 */
+    bool optimized;     /* encoder and mouth apart */
+    char precision[64]; /* "fp32", "int8", "int8, output fp32" … */
+    char maps_id[65];   /* maps made under one are good under the same one only */
+    size_t maps_bytes;  /* of one template picture's maps */
     /* why an optimised form that is there is not used, with the remedy; "" when there is none, or it is */
     char note[256];
 };

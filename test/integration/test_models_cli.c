@@ -398,6 +398,33 @@ static void test_usage(void **state)
     clean();
 }
 
+static void test_optimize(void **state)
+{
+    static const struct {
+        const char *words[6];
+        int status;
+        const char *said;
+    } cases[] = {
+        {{"models", "optimize"}, 2, "name the model's file"},
+        {{"models", "optimize", "a.onnx", "b.onnx"}, 2, "b.onnx"},
+        {{"models", "optimize", "a.onnx", "--precision", "int4"}, 2, "auto, int8 or fp32, not 'int4'"},
+        {{"models", "optimize", "a.onnx", "--psnr", "many"}, 2, "decibels"},
+        {{"models", "optimize", "missing.onnx", "--precision", "fp32"}, 1, "missing.onnx"},
+        {{"models", "optimize", "missing.onnx", "--set", "avatar.use=[character]"}, 1, "add wav2lip there"},
+        {{"models", "optimize", "a.onnx", "--speech", "test/data/nothing.wav"}, 1, "nothing.wav"},
+        {{"models", "optimize", "README.md", "--precision", "fp32"}, 1, "README.md"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct command_result r;
+        const char *words[8] = {NULL};
+        memcpy(words, cases[i].words, sizeof cases[i].words);
+        command_run(&r, words, NULL, 0);
+        expect(&r, cases[i].status, cases[i].said);
+    }
+}
+
 static void test_bad_lists(void **state)
 {
     static const struct {
@@ -455,7 +482,8 @@ int main(void)
         cmocka_unit_test(test_pull),          cmocka_unit_test(test_pull_fails),
         cmocka_unit_test(test_go_on_later),   cmocka_unit_test(test_no_checksum_known),
         cmocka_unit_test(test_damaged_files), cmocka_unit_test(test_file_alone),
-        cmocka_unit_test(test_usage),         cmocka_unit_test(test_bad_lists),
+        cmocka_unit_test(test_usage),         cmocka_unit_test(test_optimize),
+        cmocka_unit_test(test_bad_lists),
     };
 
     unsetenv("http_proxy"); /* the servers of the tests are on this machine */
