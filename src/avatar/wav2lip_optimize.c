@@ -230,7 +230,8 @@ static int run(struct job *j)
                                   j->env);
         j->samples = &own;
         if (!err)
-            found(j, "measured with %zu faces and %zu moments of speech", own.n_faces, own.n_windows);
+            found(j, "measured with %zu face%s and %zu moments of speech", own.n_faces,
+                  own.n_faces == 1 ? "" : "s", own.n_windows);
     }
     if (!err && !mkdtemp(j->fresh))
         err = ac_env_fail(j->env, AC_EIO, "cannot make a folder beside '%s': %s", j->path, strerror(errno));
