@@ -8,7 +8,7 @@ Written are, as little-endian float32:
     ops/NAME.tflite, ops/NAME.f32   a net of one operator (or two), its input and what it must give
     detector.rgb, detector.f32      128 x 128 pixels, the boxes and scores that the detector gives for them
     mesh.rgb, mesh.f32              192 x 192 pixels, the points and the flag that the mesh gives for them
-    astronaut.f32                   the 468 points of astronaut.jpg, by detection and two passes of the mesh
+    astronaut.f32                   the 468 points of astronaut.jpg, by detection and three passes of the mesh
 
 Everything is done plainly and in double precision: operators from their definitions (TensorFlow Lite's), FlatBuffers
 from theirs, detection and regions from MediaPipe's graphs.
@@ -359,12 +359,14 @@ def landmarks(detector, net_of_points, pic):
     low, high, eye, other = detect(detector, pic, w / 2, h / 2, max(w, h))
     x, y = (low + high) / 2
     points = mesh(net_of_points, pic, x, y, 1.5 * max(high - low), angle_of(eye, other))
-    angle = angle_of(points[33], points[263])
-    c, s = math.cos(angle), math.sin(angle)
-    turned = points[:, :2] @ np.array([[c, -s], [s, c]])
-    low, high = turned.min(0), turned.max(0)
-    u, v = (low + high) / 2
-    return mesh(net_of_points, pic, u * c - v * s, u * s + v * c, 1.5 * max(high - low), angle)
+    for _ in range(2):
+        angle = angle_of(points[33], points[263])
+        c, s = math.cos(angle), math.sin(angle)
+        turned = points[:, :2] @ np.array([[c, -s], [s, c]])
+        low, high = turned.min(0), turned.max(0)
+        u, v = (low + high) / 2
+        points = mesh(net_of_points, pic, u * c - v * s, u * s + v * c, 1.5 * max(high - low), angle)
+    return points
 
 
 def write_faces():
