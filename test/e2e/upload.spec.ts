@@ -140,6 +140,33 @@ test("it speaks: the mouth moves, what is round it hardly", async ({ browser }) 
   await page.close();
 });
 
+test("without the weights the page says that a drawn person is shown, before and while it speaks", async ({ browser }) => {
+  test.setTimeout(180_000);
+  process.env.AVATAR_CHAT_DATA = data;
+  const bare = await startServer(0, ...set("llm.use=[faq]", "tts.use=[flite,espeak]", "avatar.wav2lip.model=models/none-of-the-tests.onnx"));
+  delete process.env.AVATAR_CHAT_DATA;
+  const page = await browser.newPage({ locale: "zh-CN", viewport: { width: 390, height: 844 } });
+  await open(page, bare.url, "/settings");
+  await start(page, join(FACES, "astronaut.jpg"), "柯林斯");
+  await page.locator(id("studio-make")).click();
+  await page.locator(id("studio-use")).click({ timeout: 60_000 });
+  const note = page.locator(id("avatar-note"));
+  await expect(note).toContainText("“柯林斯”暂时不能说话：将由绘制的人物代替显示。");
+  await expect(note).toContainText("models/none-of-the-tests.onnx");
+  await shot(page, "upload/note-zh");
+  expect(await flaws(page)).toEqual([]);
+  await page.locator(id("settings-link")).click();
+  await ask(page, "你能做什么？");
+  await expect(page.locator(`${id("notices")} .notice`)).toContainText("所选的人物无法显示，由绘制的人物代替。", { timeout: 60_000 });
+  await shot(page, "upload/stand-in-zh");
+  await stateIs(page, "speaking", 60_000);
+  await page.keyboard.press("Escape");
+  await page.locator(id("settings-link")).click();
+  await remove(page, "柯林斯");
+  await page.close();
+  await bare.stop();
+});
+
 for (const [language, picture, code, words] of [
   ["en", "cat.jpg", "face_none", /face/],
   ["zh-CN", "cat.jpg", "face_none", /没有找到人脸/],
