@@ -10,12 +10,12 @@
 enum { SECONDS = 3, N_PCM = SECONDS * PUPPET_RATE, FRAMES = SECONDS * PUPPET_FPS };
 
 static struct puppet_files files;
-static int16_t speech[N_PCM], silence[N_PCM];
+static int16_t speech[N_PCM + 1000], silence[N_PCM];
 
 static int set_up(void **state)
 {
     (void)state;
-    puppet_speech(speech, N_PCM, PUPPET_RATE, 0.9);
+    puppet_speech(speech, N_PCM + 1000, PUPPET_RATE, 0.9);
     return puppet_files_make(&files);
 }
 
