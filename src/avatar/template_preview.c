@@ -50,7 +50,7 @@ void ac_template_draw(const struct ac_rgb *pic, const struct ac_face *face, cons
                       const uint8_t *mask)
 {
     static const uint8_t cyan[3] = {0, 230, 255};
-    int dot = box->width > 250 ? 2 : 1;
+    int dot = box->width > 150 ? 2 : 1;
 
     draw_mask(pic, box, mask);
     for (int i = 0; i < AC_FACE_POINTS; i++) {
