@@ -196,6 +196,23 @@ static void test_list(void **state)
     puppet_close(&p);
 }
 
+/* A real face is another engine's: not listed, not drawn, and no failure of this one. */
+static void test_template(void **state)
+{
+    static const char yaml[] = "engine: wav2lip\nversion: 1\n";
+    struct folder *f = *state;
+    struct seen seen = {0};
+    struct puppet p;
+    write_file(f->rig, yaml, strlen(yaml));
+    assert_int_equal(puppet_open(&p, NULL, "bad", 128, 128, f->dirs), AC_ENOTSUP);
+    assert_non_null(strstr(p.env.reason, "wav2lip"));
+    puppet_close(&p);
+    assert_int_equal(puppet_open(&p, NULL, "lin", 128, 128, f->dirs), 0);
+    assert_int_equal(ac_handler_avatar_character.list(p.model, &p.cfg, &p.env, note, &seen), 0);
+    assert_string_equal(seen.text, "lin=Lin 林/female david=David 大卫/male ");
+    puppet_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_unknown_avatar),
         cmocka_unit_test_setup_teardown(test_broken_rig, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_broken_drawing, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_template, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_list, folder_setup, folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
