@@ -48,7 +48,7 @@ async function remove(page: Page, name: string): Promise<void> {
   const place = page.locator(".avatar-place").filter({ hasText: name });
   await place.locator(id("avatar-remove")).click();
   await page.locator(id("confirm-yes")).click();
-  await expect(place).toHaveCount(0);
+  await expect(place).toHaveCount(0, { timeout: 30_000 }); /* the session may still be opening it */
 }
 
 test("a photo becomes a person, who is used and removed", async ({ browser }) => {

@@ -211,6 +211,8 @@ it("takes another person before one is removed, and waits until no session shows
   expect(settings.values.avatar).toBe("lin");
   await settle();
   expect(await removed).toBeNull();
+  answers["DELETE /api/avatars/ann"] = [{ status: 409, body: { code: "shown", detail: "somebody" } }];
+  expect((await useStudio().remove(ann))?.code, "another session shows it: said at once").toBe("shown");
   answers["DELETE /api/avatars/ann"] = [{ status: 403, body: { code: "not_yours", detail: "only who" } }];
   expect(await useStudio().remove(ann)).toEqual({ code: "not_yours", detail: "only who" });
 });

@@ -192,7 +192,7 @@ export const en = {
     version: "Server {version} · {engines}",
   },
   studio: {
-    new: "New…",
+    new: "New avatar…",
     title: "New avatar",
     drop: "Drop a photo or a video of a person here",
     choose: "Choose a file…",

@@ -194,7 +194,7 @@ export const zhCN: typeof en = {
     version: "服务器 {version} · {engines}",
   },
   studio: {
-    new: "新建…",
+    new: "新建人物…",
     title: "新建人物",
     drop: "把人物的照片或视频拖到这里",
     choose: "选择文件…",

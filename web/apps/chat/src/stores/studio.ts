@@ -11,8 +11,8 @@ export type Stage = "form" | "sending" | "making" | "done";
 export const ASK_MS = 500;
 /** So often in a row the job may not be to be asked for, as when the server is out of reach for a moment. */
 const PATIENCE = 20;
-/** A session that shows the avatar no more may take a moment to be told so. */
-const SHOWN_TRIES = 5;
+/** The session of this page takes a moment to show another person, longer while it opens one. */
+const OWN_TRIES = 30;
 
 const emptyWish = (): Wish => ({ name: "", gender: "", licence: "" });
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
@@ -114,14 +114,15 @@ export const useStudio = defineStore("studio", () => {
 
   /** Removes one; a person on the stage is changed for another first. Gives back why it is still there. */
   async function remove(avatar: Avatar): Promise<Problem | null> {
-    if (settings.values.avatar === avatar.id) settings.values.avatar = catalog.avatars.find((a) => a.id !== avatar.id)?.id ?? "";
+    const own = settings.values.avatar === avatar.id;
+    if (own) settings.values.avatar = catalog.avatars.find((a) => a.id !== avatar.id)?.id ?? "";
     for (let i = 1; ; i++) {
       try {
         await removeAvatar(avatar.id);
         break;
       } catch (e) {
         const told = problemOf(e);
-        if (told.code !== "shown" || i >= SHOWN_TRIES) return told;
+        if (told.code !== "shown" || i >= (own ? OWN_TRIES : 1)) return told;
         await pause(ASK_MS);
       }
     }
