@@ -346,6 +346,40 @@ static struct kernel quarter(const struct ac_w2l_conv *c, int dy, int dx)
     return k;
 }
 
+static const char *transpose(struct ac_w2l_builder *b, const char *x, size_t rank, const int64_t *order)
+{
+    const char *out = ac_w2l_fresh(b, "turned");
+
+    ac_onnx_attr_ints(ac_onnx_node(b->g, "Transpose", out, x, NULL), "perm", rank, order);
+    return out;
+}
+
+static const char *reshape(struct ac_w2l_builder *b, const char *x, int64_t rank, const int64_t *dims)
+{
+    const char *out = ac_w2l_fresh(b, "shaped");
+    const char *shape = ac_onnx_init(b->g, ac_w2l_fresh(b, "shape"), AC_ONNX_I64, dims, 1, &rank);
+
+    ac_onnx_node(b->g, "Reshape", out, x, shape, NULL);
+    return out;
+}
+
+/*
+ * Interleaves the four. It is DepthToSpace, written for a layout with the channels last, in which ONNX
+ * Runtime has 8-bit convolutions: only whole rows of channels move, and the turns at both ends meet those of
+ * its own and vanish.
+ */
+static void weave(struct ac_w2l_builder *b, const char *joined, const struct ac_w2l_value *x, int channels,
+                  const char *out)
+{
+    const int64_t h = x->rows, w = x->columns, n = channels;
+    const char *last = transpose(b, joined, 4, (int64_t[]){0, 2, 3, 1});
+    const char *apart = reshape(b, last, 5, (int64_t[]){h, w, 2, 2, n});
+
+    const char *woven = transpose(b, apart, 5, (int64_t[]){0, 2, 1, 3, 4});
+    const char *whole = reshape(b, woven, 4, (int64_t[]){1, 2 * h, 2 * w, n});
+    ac_onnx_attr_ints(ac_onnx_node(b->g, "Transpose", out, whole, NULL), "perm", 4, (int64_t[]){0, 3, 1, 2});
+}
+
 static void up_in_bytes(struct ac_w2l_builder *b, const struct ac_w2l_conv *c, const struct ac_w2l_value *x,
                         float ratio, int first, struct ac_w2l_value *y)
 {
@@ -363,7 +397,7 @@ static void up_in_bytes(struct ac_w2l_builder *b, const struct ac_w2l_conv *c, c
         kernel_free(&k);
     }
     ac_onnx_attr_int(ac_onnx_node_n(b->g, "Concat", 4, four, 1, &joined), "axis", 1);
-    ac_onnx_attr_int(ac_onnx_node(b->g, "DepthToSpace", out, joined, NULL), "blocksize", 2);
+    weave(b, joined, x, c->out, out);
     y->name = out;
     y->bytes = true;
 }
