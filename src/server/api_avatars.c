@@ -101,13 +101,13 @@ static void list_avatars(struct job *job)
     const struct ac_handler_info *const *engines;
     size_t n = ac_config_use(ac_hub_config(hub), AC_STAGE_AVATAR, &engines);
     owner_of(job->client, a.owner);
-    for (size_t i = 0; i < 2 * n; i++) {
-        const struct ac_handler_info *engine = engines[i % n];
-        if (has_own_person(ac_hub_config(hub), engine) != (i < n))
-            continue;
-        a.engine = engine->name;
-        ac_models_list_engine(ac_hub_models(hub), engine, add_avatar, &a);
-    }
+    for (int rest = 0; rest < 2; rest++)
+        for (size_t i = 0; i < n; i++) {
+            if (has_own_person(ac_hub_config(hub), engines[i]) == (rest == 1))
+                continue;
+            a.engine = engines[i]->name;
+            ac_models_list_engine(ac_hub_models(hub), engines[i], add_avatar, &a);
+        }
     api_job_json(job, a.list, JSON_COMPACT);
 }
 
