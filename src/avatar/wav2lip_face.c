@@ -271,14 +271,15 @@ void ac_w2l_face_paste(struct ac_picture *pic, const struct ac_w2l_place *place,
     if (left >= right || top >= bottom || !(mouth->strength > 0))
         return;
 
-    struct paste p = {.pic = pic,
-                      .place = place,
-                      .mouth = mouth,
-                      .first = left & ~1,
-                      .n = ((right + 1) & ~1) - (left & ~1),
-                      .outside = {left & 1, right & 1},
-                      .face = {mouth->bgr, mouth->side, mouth->side / 2, COLOURS},
-                      .mask = {mouth->mask, mouth->mask_side, mouth->mask_side, 1}};
+    struct paste p = {
+        .pic = pic,
+        .place = place,
+        .mouth = mouth,
+        .first = left & ~1,
+        .n = ((right + 1) & ~1) - (left & ~1),
+        .outside = {left & 1, right & 1},
+        .face = {.data = mouth->bgr, .side = mouth->side, .rows = mouth->side / 2, .channels = COLOURS},
+        .mask = {.data = mouth->mask, .side = mouth->mask_side, .rows = mouth->mask_side, .channels = 1}};
     stretch_init(&p.face, p.first - place->x, p.n, place->width);
     stretch_init(&p.mask, p.first - place->x, p.n, place->width);
     p.colour = ac_alloc(7 * (size_t)p.n * sizeof *p.colour);
