@@ -185,7 +185,6 @@ static int open_net(struct ac_w2l_shared_net *n, double max_ms, struct ac_env *e
         ac_w2l_net_close(n->net);
         n->net = NULL;
     }
-    give_back(); /* loading takes twice what it leaves */
     if (!err) {
         const struct ac_w2l_net_info *info = ac_w2l_net_info(n->net);
         ac_log_info("avatar", "wav2lip_opened", AC_S("model", n->path), AC_S("precision", info->precision),
