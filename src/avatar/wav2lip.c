@@ -55,9 +55,10 @@ static const struct ac_option OPTIONS[] = {
         "of it is used where it is there."),
     AC_OPTION_INT(struct config, av_offset, "av_offset", "0", -10, 0, 0,
                   "Pictures by which the mouth hears earlier sound; -1 is how Wav2Lip was trained."),
-    AC_OPTION_FLOAT(struct config, max_ms, "max_ms", "36", 0, 10000, 0,
-                    "A generator of 256 pixels is refused where a mouth takes longer than this, in "
-                    "milliseconds (25 pictures a second leave 40); 0 for never, as for videos in files."),
+    AC_OPTION_FLOAT(
+        struct config, max_ms, "max_ms", "64", 0, 10000, 0,
+        "A generator of 256 pixels is refused where a mouth takes longer than this, in milliseconds "
+        "(every second one interpolated, 25 pictures a second leave 80); 0 for never."),
     AC_OPTIONS_END,
 };
 
