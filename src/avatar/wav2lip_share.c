@@ -14,7 +14,7 @@
 #include <malloc.h>
 #endif
 
-enum { USUAL_SIDE = 96 };
+enum { USUAL_SIDE = 96, RETRY_US = 600000000 };
 
 /* Tells a file from what was there before under its name. */
 struct stamp {
@@ -29,6 +29,7 @@ struct ac_w2l_shared_net {
     struct ac_w2l_net *net; /* NULL: it cannot be used, for this reason: */
     int err;
     char reason[sizeof((struct ac_env *)0)->reason];
+    int64_t retry_us; /* it was too slow, which may have been the moment's; 0: it stays unusable */
     int users;
 };
 
@@ -155,6 +156,8 @@ static int find_net(struct ac_w2l_share *s, const char *model, struct ac_w2l_sha
     drop_nets(s, false);
     free(path);
     *out = n;
+    if (n->retry_us && ac_now_us() >= n->retry_us)
+        n->err = 0;
     return n->err ? ac_env_fail(env, n->err, "%s", n->reason) : 0;
 }
 
@@ -179,8 +182,11 @@ static int open_net(struct ac_w2l_shared_net *n, double max_ms, struct ac_env *e
     int64_t start_us = ac_now_us();
     int err = ac_w2l_net_open(&n->net, n->path, env);
 
-    if (!err)
+    n->retry_us = 0;
+    if (!err) {
         err = check_speed(n, max_ms, env);
+        n->retry_us = err ? ac_now_us() + RETRY_US : 0;
+    }
     if (err) {
         ac_w2l_net_close(n->net);
         n->net = NULL;
