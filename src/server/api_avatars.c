@@ -84,16 +84,6 @@ static void add_avatar(void *arg, const struct ac_item *item)
     a->have_default |= item->is_default;
 }
 
-/* Whether the engine shows somebody when no avatar is named: its option `id` is not empty, or it has none. */
-static bool has_own_person(const struct ac_config *cfg, const struct ac_handler_info *engine)
-{
-    for (const struct ac_option *o = engine->options; o && o->type != AC_OPT_END; o++)
-        if (o->type == AC_OPT_STRING && !strcmp(o->name, "id"))
-            return **(char *const *)((const char *)ac_config_engine(cfg, engine) + o->offset) != '\0';
-    return true;
-}
-
-/* Who is shown when none is named heads the list: a page that has no other wish shows the first. */
 static void list_avatars(struct job *job)
 {
     struct avatars a = {.list = json_array(), .job = job};
@@ -101,13 +91,10 @@ static void list_avatars(struct job *job)
     const struct ac_handler_info *const *engines;
     size_t n = ac_config_use(ac_hub_config(hub), AC_STAGE_AVATAR, &engines);
     owner_of(job->client, a.owner);
-    for (int rest = 0; rest < 2; rest++)
-        for (size_t i = 0; i < n; i++) {
-            if (has_own_person(ac_hub_config(hub), engines[i]) == (rest == 1))
-                continue;
-            a.engine = engines[i]->name;
-            ac_models_list_engine(ac_hub_models(hub), engines[i], add_avatar, &a);
-        }
+    for (size_t i = 0; i < n; i++) {
+        a.engine = engines[i]->name;
+        ac_models_list_engine(ac_hub_models(hub), engines[i], add_avatar, &a);
+    }
     api_job_json(job, a.list, JSON_COMPACT);
 }
 
