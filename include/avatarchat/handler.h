@@ -195,8 +195,8 @@ struct ac_make {
     void (*found)(void *arg, const char *line);
     /*
      * Names a refusal for programs, before the sentence of ac_env_fail: one of file_kind, file_broken,
-     * file_large, video_long, face_none, face_many, face_small, face_blurred, face_turned, face_cut,
-     * face_lost (missing from too many pictures of a video); may be NULL.
+     * file_large, video_long, video_short, face_none, face_many, face_small, face_blurred, face_turned,
+     * face_cut, face_lost (missing from too many pictures of a video); may be NULL.
      */
     void (*refused)(void *arg, const char *code);
     void *arg;

@@ -229,7 +229,7 @@ it("may nothing where the server says nothing of it", async () => {
 });
 
 /* The codes of docs/protocol.md that a page can meet. */
-it.each("file_kind file_broken file_large video_long face_none face_many face_small face_blurred face_turned face_cut face_lost slow one_at_a_time busy no_space name consent licence empty unable".split(" "))(
+it.each("file_kind file_broken file_large video_long video_short face_none face_many face_small face_blurred face_turned face_cut face_lost slow one_at_a_time busy no_space name consent licence empty unable".split(" "))(
   "has words for %s in both languages",
   (code) => {
     const words = [en, zhCN].map((texts) => (texts.studio.problem as Record<string, string>)[code]);

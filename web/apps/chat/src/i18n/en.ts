@@ -230,6 +230,7 @@ export const en = {
       file_broken: "The file is damaged, or no photo or video.",
       file_large: "The file is too large; at most {megabytes} MB.",
       video_long: "The video is too long; at most a minute.",
+      video_short: "The video is too short; at least three seconds with the mouth closed.",
       face_none: "No face was found.",
       face_many: "There is more than one face.",
       face_small: "The face is too small.",

@@ -232,6 +232,7 @@ export const zhCN: typeof en = {
       file_broken: "文件已损坏，或不是照片或视频。",
       file_large: "文件过大，不能超过 {megabytes} MB。",
       video_long: "视频过长，不能超过一分钟。",
+      video_short: "视频过短，至少需要三秒闭着嘴的画面。",
       face_none: "没有找到人脸。请使用正脸清晰的图片。",
       face_many: "画面中不止一张脸。请使用单人图片。",
       face_small: "脸太小。请使用更近、更清晰的图片。",
