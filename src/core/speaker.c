@@ -50,11 +50,11 @@ struct turn *speaker_turn(struct ac_speaker *sp)
  * pulls the first one forward.
  */
 static void post_kick(struct ac_speaker *sp, struct ac_strand *strand, struct kick *k, int64_t deadline_us,
-                      ac_task_fn *fn)
+                      ac_task_fn *fn, bool always)
 {
-    if (sp->closing || (k->posted && deadline_us > k->deadline_us - MORE_URGENT_US))
+    if (sp->closing || (!always && k->pending && deadline_us > k->deadline_us - MORE_URGENT_US))
         return;
-    k->posted = true;
+    k->pending++;
     k->deadline_us = deadline_us;
     ac_strand_post(strand, 0, deadline_us, fn, sp);
 }
@@ -62,20 +62,37 @@ static void post_kick(struct ac_speaker *sp, struct ac_strand *strand, struct ki
 void kick_voice(struct ac_speaker *sp)
 {
     pthread_mutex_lock(&sp->lock);
-    post_kick(sp, sp->voice_strand, &sp->voice_kick, pace_deadline_us(sp, &sp->dry_us), voice_task);
+    post_kick(sp, sp->voice_strand, &sp->voice_kick, pace_deadline_us(sp, &sp->dry_us), voice_task, false);
     pthread_mutex_unlock(&sp->lock);
 }
 
-void kick_render(struct ac_speaker *sp, int64_t start_us)
+void kick_render(struct ac_speaker *sp)
+{
+    int64_t deadline = pace_deadline_us(sp, &sp->due_us);
+
+    pthread_mutex_lock(&sp->lock);
+    post_kick(sp, sp->render_strand, &sp->render_kick, deadline, render_task, false);
+    pthread_mutex_unlock(&sp->lock);
+}
+
+void post_render(struct ac_speaker *sp, int64_t start_us)
 {
     int64_t deadline = pace_deadline_us(sp, &sp->due_us);
 
     pthread_mutex_lock(&sp->lock);
     if (!start_us)
-        post_kick(sp, sp->render_strand, &sp->render_kick, deadline, render_task);
-    else if (!sp->closing) /* a timed wake-up stands beside the kicks of the voice */
-        ac_strand_post(sp->render_strand, start_us, deadline, render_task, sp);
+        post_kick(sp, sp->render_strand, &sp->render_kick, deadline, render_task, true);
+    else if (!sp->closing)
+        ac_strand_post(sp->render_strand, start_us, deadline, render_wake, sp);
     pthread_mutex_unlock(&sp->lock);
+}
+
+bool kick_is_last(struct ac_speaker *sp, struct kick *k)
+{
+    pthread_mutex_lock(&sp->lock);
+    bool last = --k->pending == 0;
+    pthread_mutex_unlock(&sp->lock);
+    return last;
 }
 
 void engines_close(struct engines *e)
@@ -227,7 +244,7 @@ int ac_speaker_begin(struct ac_speaker *sp, uint32_t number, struct ac_cancel *c
     pthread_mutex_unlock(&sp->lock);
     pthread_mutex_unlock(&sp->sink_lock);
     kick_voice(sp);
-    kick_render(sp, 0);
+    kick_render(sp);
     return 0;
 }
 
@@ -275,7 +292,7 @@ void ac_speaker_end(struct ac_speaker *sp)
     if (sp->turn)
         sp->turn->ended = true;
     pthread_mutex_unlock(&sp->lock);
-    kick_render(sp, 0);
+    kick_render(sp);
 }
 
 void ac_speaker_stop(struct ac_speaker *sp)
@@ -290,12 +307,12 @@ void ac_speaker_stop(struct ac_speaker *sp)
         return;
     ac_cancel_trigger(t->cancel);
     turn_unref(t);
-    kick_render(sp, 0); /* closes the encoder: no memory is held between turns */
+    kick_render(sp); /* closes the encoder: no memory is held between turns */
 }
 
 void ac_speaker_retry(struct ac_speaker *sp)
 {
-    kick_render(sp, 0);
+    kick_render(sp);
 }
 
 void ac_speaker_begin_within(struct ac_speaker *sp, int64_t us)

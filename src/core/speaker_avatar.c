@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TELL_SAVED = 15 /* slices: 3 s of speech */ };
+
 struct picture_sink {
     struct ac_sink sink;
     struct render *r;
@@ -244,14 +246,13 @@ int avatar_draw(struct ac_speaker *sp, struct render *r, const struct ac_frame *
     return err;
 }
 
-void avatar_tell_saving(struct ac_speaker *sp, struct render *r)
+void avatar_note_saving(struct ac_speaker *sp, struct render *r)
 {
     const char *name = ac_instance_info(r->drawing)->name;
     char reason[REASON_SIZE];
 
-    if (r->told_saving)
+    if (r->saved > TELL_SAVED || ++r->saved <= TELL_SAVED)
         return;
-    r->told_saving = true;
     snprintf(reason, sizeof reason,
              "this machine cannot draw %d pictures a second: every second one is interpolated",
              fps_of(sp, r));

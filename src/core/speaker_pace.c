@@ -3,13 +3,14 @@
  * its pictures are drawn.
  *
  * In good times a slice is begun lead_ms before it is played. Where the workers have more to do than they
- * can, slices begin later and later: every slice that begins closer to its time than the one before, and
- * closer than half of the lead, takes away pictures, until it gets better; after some slices with most of the
- * lead there the pictures come back. Sound is made in any case.
+ * can, slices begin later and later, all talkers' alike, since the one that is due first goes first. The lead
+ * is there to be used up: pictures are left out only where a slice would soon not be ready in time, should it
+ * go on falling back as fast as from the last slice to this one. They come back step by step when there is
+ * time again, and more slowly each time that proves to be too early. Sound is made in any case.
  *
- * An avatar that can make pictures with less work (AC_HANDLER_SAVES) is asked to first. That ends after a
- * good while without trouble, twice as long each time it had to come back: a machine that is too slow for
- * full work does not go to and fro.
+ * An avatar that can make pictures with less work (AC_HANDLER_SAVES) is asked to first. That ends after two
+ * seconds without trouble, twice as long each time it had to come back: a machine that is too slow for full
+ * work does not go to and fro.
  */
 #include "core/speaker_private.h"
 
@@ -19,9 +20,13 @@ enum {
     CLIP_LEAD_US = 2000000, /* delivery clip: a sentence is begun so long before its time */
     SHOW_DELAY_US = 80000,  /* from rendering a turn's first frame to its showing, for the idle phase */
     LEVELS = 3,
-    CALM_SLICES = 5,
-    SAVING_CALM_SLICES = 50, /* 10 s at five frames a slice … */
-    SAVING_CALM_MOST = 1600, /* … 5 min */
+    /* % of the lead, before its time: */
+    READY = 20,              /* a slice is to be ready */
+    EASY = 40,               /* it is begun so early: pictures may come back */
+    ALL_IS_WELL = 75,        /* … and it was not too early */
+    MOST_PATIENCE = 15,      /* slices */
+    SAVING_CALM = 10,        /* slices of five frames: 2 s … */
+    SAVING_CALM_MOST = 1280, /* … 4 min */
 };
 
 int64_t pace_due_us(struct ac_speaker *sp, struct render *r)
@@ -79,41 +84,55 @@ bool pace_saves(const struct render *r)
     return r->saving.on && is_live(r) && avatar_can_save(r);
 }
 
-static void save_more(struct render *r)
+/* Asks for less work, or leaves out more pictures; twice as many more where it is late for that. */
+static void save_more(struct render *r, bool late)
 {
+    struct pace *p = &r->pace;
     struct saving *s = &r->saving;
 
-    r->pace.calm = s->calm = 0;
+    p->calm = s->calm = 0;
     if (!s->on && avatar_can_save(r)) {
         s->on = true;
-        s->calm_wanted = s->calm_wanted ? 2 * s->calm_wanted : SAVING_CALM_SLICES;
+        s->calm_wanted = s->calm_wanted ? 2 * s->calm_wanted : SAVING_CALM;
         if (s->calm_wanted > SAVING_CALM_MOST)
             s->calm_wanted = SAVING_CALM_MOST;
-    } else if (r->pace.level < LEVELS) {
-        r->pace.level++;
+        return;
     }
+    if (p->came_back)
+        p->patience = p->patience < MOST_PATIENCE / 2 ? 2 * p->patience + 1 : MOST_PATIENCE;
+    p->came_back = false;
+    p->level += late ? 2 : 1;
+    if (p->level > LEVELS)
+        p->level = LEVELS;
 }
 
 static void save_less(struct render *r)
 {
-    if (r->pace.level && ++r->pace.calm >= CALM_SLICES) {
-        r->pace.level--;
-        r->pace.calm = 0;
-    } else if (!r->pace.level && r->saving.on && ++r->saving.calm >= r->saving.calm_wanted) {
-        r->saving.on = false;
+    struct pace *p = &r->pace;
+    struct saving *s = &r->saving;
+
+    if (p->level && ++p->calm > p->patience) {
+        p->level--;
+        p->calm = 0;
+        p->came_back = true;
+    } else if (!p->level && s->on && ++s->calm >= s->calm_wanted) {
+        s->on = false;
     }
 }
 
-/* Saves pictures where time is short, gives them back where it is not. */
+/* A slice is begun slack_us before its time: finds out how much work there is time for. */
 static void adapt(struct render *r, int64_t slack_us, int64_t lead_us)
 {
     struct pace *p = &r->pace;
-    bool falling = p->known && slack_us < p->slack_us;
+    int64_t fall_us = p->known ? p->slack_us - slack_us : 0;
+    int64_t spare_us = slack_us - p->took_us - lead_us * READY / 100;
 
-    if (slack_us < lead_us / 2 && falling)
-        save_more(r);
-    else if (slack_us > lead_us * 3 / 4)
+    if (fall_us > 0 && spare_us < fall_us)
+        save_more(r, spare_us < 0);
+    else if (slack_us > lead_us * EASY / 100)
         save_less(r);
+    if (slack_us > lead_us * ALL_IS_WELL / 100)
+        p->patience = 0;
     p->slack_us = slack_us;
     p->known = true;
 }
@@ -122,6 +141,7 @@ bool pace_begin(struct ac_speaker *sp, struct render *r)
 {
     int64_t now = ac_now_us(), media = frames_us(r->frames, fps_of(sp, r));
 
+    r->pace.begin_us = now;
     if (r->play_us && r->play_us + media >= now) {
         if (is_live(r))
             adapt(r, r->play_us + media - now, ac_config_video(sp->cfg)->lead_ms * INT64_C(1000));
@@ -147,6 +167,7 @@ void pace_end(struct ac_speaker *sp, struct render *r, size_t n, bool anchored)
     }
     if (!is_live(r))
         return;
+    r->pace.took_us = now - r->pace.begin_us;
     for (int64_t f = r->frames - (int64_t)n; f < r->frames; f++)
         r->slice.late += r->play_us + frames_us(f, fps) < now;
 }

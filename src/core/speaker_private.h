@@ -55,8 +55,12 @@ struct engines {
 /* How the render strand keeps up with the playing (speaker_pace.c). */
 struct pace {
     int level;        /* of saving pictures: 0 = all are drawn */
-    int calm;         /* slices since it fell behind last */
+    int calm;         /* slices with time to spare since it changed */
+    int patience;     /* so many more than one bring the next pictures back */
+    bool came_back;   /* pictures have, since time was short last */
     int64_t slack_us; /* how long before its time the last slice was begun */
+    int64_t begin_us; /* when that was … */
+    int64_t took_us;  /* … and how long it took */
     bool known;       /* slack_us is of this stretch of playing */
 };
 
@@ -87,7 +91,7 @@ struct render {
     struct ac_instance *drawing; /* of avatar: the one that draws */
     struct hearing hearing;
     struct saving saving;
-    bool told_saving; /* once a session */
+    int saved; /* slices with less work in this session */
     struct ac_fmp4 *mux;
     struct ac_resampler *resampler;
     int resampler_hz;
@@ -119,10 +123,14 @@ struct render {
     int64_t held;          /* frames in `out` that the sink did not take yet */
 };
 
-/* A task of a strand that is on its way. */
+/*
+ * Tasks of a strand that are on their way: several where the work has become more urgent, or less. Only the
+ * last one works, for its deadline is the right one; were each to do a piece of work, one would do that of
+ * the next one's time, and so on for ever, before what is due elsewhere.
+ */
 struct kick {
-    bool posted;
-    int64_t deadline_us;
+    int pending;
+    int64_t deadline_us; /* of the last one */
 };
 
 struct ac_speaker {
@@ -158,10 +166,14 @@ struct turn *turn_ref(struct turn *t);
 void turn_unref(struct turn *t);
 struct turn *speaker_turn(struct ac_speaker *sp); /* a reference, or NULL */
 void kick_voice(struct ac_speaker *sp);
-/* start_us 0: now, once however often it is asked for. */
-void kick_render(struct ac_speaker *sp, int64_t start_us);
+void kick_render(struct ac_speaker *sp);
+/* The next slice: at a time, or (0) now by a deadline of its own, whatever is on its way. */
+void post_render(struct ac_speaker *sp, int64_t start_us);
+/* A task begins: whether it is to work. */
+bool kick_is_last(struct ac_speaker *sp, struct kick *k);
 void voice_task(void *arg);
 void render_task(void *arg);
+void render_wake(void *arg);
 void render_clear(struct ac_speaker *sp); /* render strand, or nobody else left */
 void engines_close(struct engines *e);
 
@@ -205,8 +217,8 @@ size_t avatar_ready(const struct ac_speaker *sp, const struct render *r);
 /* Draws a pose into r->picture; where the engine fails, with the next one. */
 int avatar_draw(struct ac_speaker *sp, struct render *r, const struct ac_frame *pose, char *reason);
 bool avatar_can_save(const struct render *r);
-/* Tells the sink, once a session, that pictures are made with less work. */
-void avatar_tell_saving(struct ac_speaker *sp, struct render *r);
+/* A slice is made with less work: tells the sink, once a session, when that is more than a hiccup. */
+void avatar_note_saving(struct ac_speaker *sp, struct render *r);
 
 /* ---- speaker_pace.c ---- */
 /* When the next slice may be rendered; 0 = now. Keeps the lead over the playing. */

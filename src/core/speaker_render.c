@@ -340,7 +340,7 @@ static void finish_turn(struct ac_speaker *sp, struct render *r)
 static bool voice_waits(struct ac_speaker *sp)
 {
     pthread_mutex_lock(&sp->lock);
-    bool waits = sp->voice_kick.posted;
+    bool waits = sp->voice_kick.pending > 0;
     pthread_mutex_unlock(&sp->lock);
     return waits;
 }
@@ -362,7 +362,7 @@ static int make_fragment(struct ac_speaker *sp, struct render *r, size_t n, char
 {
     bool anchored = pace_begin(sp, r), end = r->complete && r->pose_at + n == r->n_poses;
     if (pace_saves(r))
-        avatar_tell_saving(sp, r);
+        avatar_note_saving(sp, r);
     int err = render_frames(sp, r, n, end && render_is_last(sp, r), reason);
 
     if (!err && r->out.len) {
@@ -437,18 +437,14 @@ static void post_slice(struct ac_speaker *sp, struct render *r, int64_t start_us
             return;
         r->wake_us = start_us;
     }
-    kick_render(sp, start_us);
+    post_render(sp, start_us);
 }
 
-void render_task(void *arg)
+static void render_work(struct ac_speaker *sp)
 {
-    struct ac_speaker *sp = arg;
     struct render *r = &sp->r;
     struct turn *t = speaker_turn(sp);
 
-    pthread_mutex_lock(&sp->lock);
-    sp->render_kick.posted = false;
-    pthread_mutex_unlock(&sp->lock);
     if (r->turn != t) {
         if (r->turn)
             render_clear(sp);
@@ -482,4 +478,24 @@ void render_task(void *arg)
         post_slice(sp, r, at);
     else if (render_slice(sp, r))
         post_slice(sp, r, 0);
+}
+
+void render_task(void *arg)
+{
+    struct ac_speaker *sp = arg;
+
+    if (kick_is_last(sp, &sp->render_kick))
+        render_work(sp);
+}
+
+/* The time has come; who kicked meanwhile comes at once. */
+void render_wake(void *arg)
+{
+    struct ac_speaker *sp = arg;
+
+    pthread_mutex_lock(&sp->lock);
+    bool kicked = sp->render_kick.pending > 0;
+    pthread_mutex_unlock(&sp->lock);
+    if (!kicked)
+        render_work(sp);
 }

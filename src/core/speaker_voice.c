@@ -43,7 +43,7 @@ static int push_speech(struct ac_sink *sink, struct ac_frame *f)
             s->turn->times.first_audio_us = ac_now_us();
         pthread_mutex_unlock(&s->sp->lock);
     }
-    kick_render(s->sp, 0);
+    kick_render(s->sp);
     return 0;
 }
 
@@ -155,11 +155,10 @@ static void change_turn(struct ac_speaker *sp, struct turn *t)
 void voice_task(void *arg)
 {
     struct ac_speaker *sp = arg;
-    struct turn *t = speaker_turn(sp);
 
-    pthread_mutex_lock(&sp->lock);
-    sp->voice_kick.posted = false;
-    pthread_mutex_unlock(&sp->lock);
+    if (!kick_is_last(sp, &sp->voice_kick))
+        return;
+    struct turn *t = speaker_turn(sp);
     if (!t)
         return;
     if (sp->voice_turn != t) {
@@ -182,7 +181,7 @@ void voice_task(void *arg)
         t->n_voiced++;
         t->times.tts_cpu_us += ac_thread_cpu_us() - cpu;
         pthread_mutex_unlock(&sp->lock);
-        kick_render(sp, 0);
+        kick_render(sp);
         kick_voice(sp); /* the next sentence in a task of its own, so that renderings come between */
     }
     turn_unref(t);
