@@ -21,8 +21,8 @@ enum {
     SHOW_DELAY_US = 80000,  /* from rendering a turn's first frame to its showing, for the idle phase */
     LEVELS = 3,
     /* % of the lead, before its time: */
-    READY = 20,              /* a slice is to be ready */
-    EASY = 40,               /* it is begun so early: pictures may come back */
+    READY = 30,              /* a slice is to be ready */
+    EASY = 50,               /* it is begun so early: pictures may come back */
     ALL_IS_WELL = 75,        /* … and it was not too early */
     MOST_PATIENCE = 15,      /* slices */
     SAVING_CALM = 10,        /* slices of five frames: 2 s … */
