@@ -93,7 +93,8 @@ static void test_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct puppet p;
-        struct puppet_config cfg = {(char *)(uintptr_t)CASES[i].id, (char *)(uintptr_t)CASES[i].model, 0, 0};
+        struct puppet_config cfg = {(char *)(uintptr_t)CASES[i].id, (char *)(uintptr_t)CASES[i].model, 0, 0,
+                                    false};
         int err = puppet_open_cfg(&p, NULL, &files, CASES[i].avatar, CASES[i].width, CASES[i].height, cfg);
         if (err != CASES[i].err || !strstr(p.env.reason, CASES[i].says))
             fail_msg("case %zu: %d, '%s'", i, err, p.env.reason);
@@ -106,7 +107,7 @@ static void test_refused(void **state)
 static void test_weights_that_come_later(void **state)
 {
     char *path = ac_asprintf("%s/later.onnx", files.dir);
-    struct puppet_config cfg = {"", path, 0, 0};
+    struct puppet_config cfg = {"", path, 0, 0, false};
     struct puppet first, p;
     (void)state;
     assert_int_equal(puppet_open_cfg(&first, NULL, &files, "face", 256, 256, cfg), AC_EMODEL);
@@ -147,7 +148,7 @@ static void test_too_slow(void **state)
     char *path = ac_asprintf("%s/large.onnx", files.dir);
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        struct puppet_config cfg = {"", path, 0, CASES[i].max_ms};
+        struct puppet_config cfg = {"", path, 0, CASES[i].max_ms, false};
         struct puppet p;
         puppet_model(path, CASES[i].side);
         assert_int_equal(puppet_open_cfg(&p, NULL, &files, "face", 256, 256, cfg), CASES[i].err);
@@ -183,7 +184,7 @@ static void test_list(void **state)
     assert_int_equal(h->list(p.model, &p.cfg, &p.env, add_item, &l), 0);
     assert_string_equal(l.ids, "face video ");
     assert_string_equal(l.note, "");
-    p.cfg = (struct puppet_config){"video", "models/none.onnx", 0, 0};
+    p.cfg = (struct puppet_config){"video", "models/none.onnx", 0, 0, false};
     l = (struct listed){0};
     assert_int_equal(h->list(p.model, &p.cfg, &p.env, add_item, &l), 0);
     assert_string_equal(l.ids, "video face "); /* the configured one first */
@@ -290,7 +291,7 @@ static void test_fades(void **state)
 static int lag(int av_offset, int rate)
 {
     enum { REACH = 3 };
-    struct puppet_config cfg = {"", files.model, av_offset, 0};
+    struct puppet_config cfg = {"", files.model, av_offset, 0, false};
     struct puppet p, idle;
     size_t n = (size_t)(SECONDS * rate);
     int16_t *pcm = ac_alloc(n * sizeof *pcm);
@@ -355,6 +356,50 @@ static void test_sync(void **state)
     assert_int_equal(lag(-2, 16000), -2);
     assert_int_equal(lag(0, 22050), 0);
     assert_int_equal(lag(0, 48000), 0);
+}
+
+/* A poster opens no weights, but needs to know that there are some: else another person would speak. */
+static void test_still(void **state)
+{
+    char *text = ac_asprintf("%s/unread.onnx", files.dir);
+    struct puppet_config unread = {"", text, 0, 0, true}, none = {"", "models/none.onnx", 0, 0, true};
+    struct puppet p, idle;
+    (void)state;
+    puppet_write(text, "no model", 8);
+    puppet_open(&idle, NULL, &files, "face", 256, 256);
+    assert_int_equal(puppet_open_cfg(&p, &idle, &files, "face", 256, 256, none), AC_EMODEL);
+    puppet_close(&p);
+    assert_int_equal(puppet_open_cfg(&p, &idle, &files, "face", 256, 256, unread), 0);
+    hear_all(&p, speech);
+    for (int f = 0; f < 12; f++)
+        assert_int_equal(compare(show_frame(&p, f, f), show_frame(&idle, f, -1)).most, 0);
+    puppet_close(&p);
+    puppet_close(&idle);
+    free(text);
+}
+
+/* A face that is made anew under its id is seen by the next session; who shows the old one goes on. */
+static void test_replaced(void **state)
+{
+    char *folder = ac_asprintf("%s/avatars/again", files.dir);
+    struct puppet p, after;
+    (void)state;
+    puppet_template(&files, "again", 1);
+    puppet_open(&p, NULL, &files, "again", 256, 256);
+    uint64_t hash = puppet_hash(show_frame(&p, 5, -1));
+    assert_int_equal(nftw(folder, puppet_remove, 8, FTW_DEPTH | FTW_PHYS), 0);
+    puppet_template(&files, "again", PUPPET_PICTURES);
+    puppet_open(&after, &p, &files, "again", 256, 256);
+    assert_false(puppet_hash(show_frame(&after, 5, -1)) == hash);
+    assert_true(puppet_hash(show_frame(&p, 5, -1)) == hash);
+    assert_int_equal(nftw(folder, puppet_remove, 8, FTW_DEPTH | FTW_PHYS), 0);
+    /* gone: a picture that was not seen yet cannot be had, and the reason says so */
+    struct ac_pose pose = puppet_pose(8, -1);
+    assert_null(puppet_show(&after, &pose));
+    assert_non_null(strstr(after.env.reason, "picture-008.jpg"));
+    puppet_close(&after);
+    puppet_close(&p);
+    free(folder);
 }
 
 /* ---- turns ---- */
@@ -553,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_too_slow),       cmocka_unit_test(test_list),
         cmocka_unit_test(test_only_the_mouth), cmocka_unit_test(test_silence_is_the_template),
         cmocka_unit_test(test_fades),          cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_still),          cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_interruption),   cmocka_unit_test(test_sentences),
         cmocka_unit_test(test_saving),         cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_video_loop),     cmocka_unit_test(test_several),

@@ -191,6 +191,8 @@ struct puppet_config {
     char *id, *model;
     int av_offset;
     double max_ms;
+    /* not the engine's: */
+    bool still;
 };
 
 struct puppet {
@@ -228,6 +230,7 @@ static inline int puppet_open_cfg(struct puppet *p, const struct puppet *share,
     p->env.prefs.width = width;
     p->env.prefs.height = height;
     p->env.prefs.fps = PUPPET_FPS;
+    p->env.prefs.still = cfg.still;
     p->inst = ac_zalloc(h->inst_size);
     p->model = share ? share->model : ac_zalloc(h->model_size);
     p->owns_model = !share;
@@ -240,7 +243,7 @@ static inline int puppet_open_cfg(struct puppet *p, const struct puppet *share,
 static inline void puppet_open(struct puppet *p, const struct puppet *share, const struct puppet_files *files,
                                const char *avatar, int width, int height)
 {
-    struct puppet_config cfg = {"", files->model, 0, 0};
+    struct puppet_config cfg = {.id = "", .model = files->model};
     if (puppet_open_cfg(p, share, files, avatar, width, height, cfg) != 0)
         fail_msg("%s", p->env.reason);
 }
