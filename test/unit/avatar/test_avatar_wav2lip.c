@@ -40,33 +40,6 @@ static const struct ac_picture *show_frame(struct puppet *p, int64_t frame, int6
     return pic;
 }
 
-struct difference {
-    int most;           /* of a sample */
-    double mean;        /* over luma */
-    int x0, y0, x1, y1; /* luma pixels that hold all */
-};
-
-static struct difference compare(const struct ac_picture *a, const struct ac_picture *b)
-{
-    struct difference d = {0, 0, a->width, a->height, 0, 0};
-    for (int p = 0; p < 3; p++)
-        for (int y = 0; y < a->height >> (p > 0); y++)
-            for (int x = 0; x < a->width >> (p > 0); x++) {
-                int v = abs(a->data[p][y * a->stride[p] + x] - b->data[p][y * b->stride[p] + x]);
-                if (!v)
-                    continue;
-                int k = p > 0 ? 2 : 1;
-                d.most = v > d.most ? v : d.most;
-                d.mean += p ? 0 : v;
-                d.x0 = x * k < d.x0 ? x * k : d.x0;
-                d.y0 = y * k < d.y0 ? y * k : d.y0;
-                d.x1 = x * k + k > d.x1 ? x * k + k : d.x1;
-                d.y1 = y * k + k > d.y1 ? y * k + k : d.y1;
-            }
-    d.mean /= a->width * a->height;
-    return d;
-}
-
 /* ---- what is refused ---- */
 
 static void test_refused(void **state)
@@ -293,7 +266,7 @@ static int lag(int av_offset, int rate)
     enum { REACH = 3 };
     struct puppet_config cfg = {"", files.model, av_offset, 0, false};
     struct puppet p, idle;
-    size_t n = (size_t)(SECONDS * rate);
+    size_t n = (size_t)SECONDS * (size_t)rate;
     int16_t *pcm = ac_alloc(n * sizeof *pcm);
     double drop[FRAMES], want[FRAMES + 2 * REACH], best_sum = -1;
     float window[AC_W2L_WINDOW];

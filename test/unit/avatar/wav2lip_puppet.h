@@ -319,4 +319,32 @@ static inline uint64_t puppet_hash(const struct ac_picture *pic)
     return h;
 }
 
+struct difference {
+    int most;           /* of a sample */
+    double mean;        /* over luma */
+    int x0, y0, x1, y1; /* luma pixels that hold all */
+};
+
+/* Over all three planes. */
+static inline struct difference compare(const struct ac_picture *a, const struct ac_picture *b)
+{
+    struct difference d = {0, 0, a->width, a->height, 0, 0};
+    for (int p = 0; p < 3; p++)
+        for (int y = 0; y < a->height >> (p > 0); y++)
+            for (int x = 0; x < a->width >> (p > 0); x++) {
+                int v = abs(a->data[p][y * a->stride[p] + x] - b->data[p][y * b->stride[p] + x]);
+                if (!v)
+                    continue;
+                int k = p > 0 ? 2 : 1;
+                d.most = v > d.most ? v : d.most;
+                d.mean += p ? 0 : v;
+                d.x0 = x * k < d.x0 ? x * k : d.x0;
+                d.y0 = y * k < d.y0 ? y * k : d.y0;
+                d.x1 = x * k + k > d.x1 ? x * k + k : d.x1;
+                d.y1 = y * k + k > d.y1 ? y * k + k : d.y1;
+            }
+    d.mean /= a->width * a->height;
+    return d;
+}
+
 #endif
