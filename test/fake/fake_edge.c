@@ -95,8 +95,8 @@ static void check_headers(struct fake_edge *e, const char *head)
         "Cache-Control: no-cache",
         "Origin: chrome-extension://jdiccldimpdaibmpdkjnbmckianbfold",
         "Sec-WebSocket-Version: 13",
-        "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-        "Chrome/143.0.0.0 Safari/537.36 Edg/143.0.0.0",
+        ("User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+         "Chrome/143.0.0.0 Safari/537.36 Edg/143.0.0.0"),
         "Accept-Encoding: gzip, deflate, br, zstd",
         "Accept-Language: en-US,en;q=0.9",
     };

@@ -456,8 +456,8 @@ static void test_broken_requests(void **state)
         "\r\n\r\n",
         "GET\r\n\r\n",
         "GET / HTTP/1.1\r\nUpgrade: foo\r\nConnection: Upgrade\r\nHost: x\r\n\r\n",
-        "GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: "
-        "AAMAAABkAAQAAP__\r\nHost: x\r\n\r\n",
+        ("GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: "
+         "AAMAAABkAAQAAP__\r\nHost: x\r\n\r\n"),
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
         "POST /api/status HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999\r\n\r\nabc",

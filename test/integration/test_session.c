@@ -166,8 +166,8 @@ static void test_interrupt(void **state)
 {
     static const char *const questions[] = {
         "hang", "slow one two three. Four five six. Seven eight nine ten eleven twelve. And so on and on.",
-        "echo A long sentence of many letters that takes a while. And another one just as long as it. And "
-        "more.",
+        ("echo A long sentence of many letters that takes a while. And another one just as long as it. And "
+         "more."),
         "echo ttshang."};
     struct fake_world w;
     struct fake_client c;

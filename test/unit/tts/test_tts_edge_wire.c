@@ -277,8 +277,8 @@ static void test_words(void **state)
         "{\"Metadata\": [{}]}",
         "{\"Metadata\": [{\"Type\": \"Viseme\"}]}",
         "{\"Metadata\": [{\"Type\": \"WordBoundary\"}]}",
-        "{\"Metadata\": [{\"Type\": \"WordBoundary\", \"Data\": {\"Offset\": \"1\", "
-        "\"Duration\": 1, \"text\": {\"Text\": \"a\"}}}]}"};
+        ("{\"Metadata\": [{\"Type\": \"WordBoundary\", \"Data\": {\"Offset\": \"1\", "
+         "\"Duration\": 1, \"text\": {\"Text\": \"a\"}}}]}")};
     struct words w = {0};
     const char *what;
 

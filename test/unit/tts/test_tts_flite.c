@@ -18,8 +18,9 @@ static void test_sentences(void **state)
         "In 2026, Dr. Smith's caf\xc3\xa9 costs $3.50, i.e. 25% more; \xe2\x80\x9cgreat\xe2\x80\x9d!",
         "42",
         "http://example.org/a/b?c=d&e=f mail me@example.org",
-        "AaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAa"
-        "Aa",
+        ("AaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaAaA"
+         "a"
+         "Aa"),
         "<speak>a <break time=\"10s\"/> b</speak> [[x]] {%s} \\n",
     };
     struct speech s = {0};
