@@ -10,28 +10,19 @@
  * one. An instance holds its sheet, the motion's memory and, while it is drawing, the last picture.
  */
 #include "avatar/character_motion.h"
-#include "avatar/template.h"
+#include "avatar/folders.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum {
-    DEFAULT_SIDE = 512,
-    MIN_SIDE = 64,
-    MAX_SIDE = 1920,
-    DEFAULT_FPS = 25,
-    MAX_AVATARS = 64,
-    MAX_ID = 63,
-};
+enum { DEFAULT_FPS = 25 };
 
 struct config {
     char *id;
@@ -65,91 +56,12 @@ static const struct ac_option OPTIONS[] = {
     AC_OPTIONS_END,
 };
 
-/* ---- the people that exist ---- */
-
-struct names {
-    char *name[MAX_AVATARS];
-    size_t n;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool id_is_safe(const char *id)
-{
-    size_t n = strlen(id);
-    return n > 0 && n <= MAX_ID && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
-}
-
-static void add_folder(struct names *names, const char *folder)
-{
-    DIR *dir = opendir(folder);
-    struct dirent *e;
-    while (dir && (e = readdir(dir)) && names->n < MAX_AVATARS) {
-        if (!id_is_safe(e->d_name))
-            continue;
-        size_t i = 0;
-        while (i < names->n && strcmp(names->name[i], e->d_name) != 0)
-            i++;
-        char *person = ac_asprintf("%s/%s", folder, e->d_name);
-        char *rig = ac_asprintf("%s/avatar.yaml", person);
-        /* a template is a real face: another engine's */
-        if (i == names->n && access(rig, R_OK) == 0 && !ac_template_is(person))
-            names->name[names->n++] = ac_strdup(e->d_name);
-        free(rig);
-        free(person);
-    }
-    if (dir)
-        closedir(dir);
-}
-
-static void find_names(struct names *names, const struct ac_env *env)
-{
-    add_folder(names, "avatars");
-    for (const char *const *d = env->data_dirs; d && *d; d++) {
-        char *folder = ac_asprintf("%s/avatars", *d);
-        add_folder(names, folder);
-        free(folder);
-    }
-    qsort(names->name, names->n, sizeof *names->name, by_name);
-}
-
-/* The configured person heads the list: a page that has no other wish shows the first. */
-static void put_first(struct names *names, const char *id)
-{
-    for (size_t i = 0; i < names->n; i++) {
-        char *name = names->name[i];
-        if (strcmp(name, id) != 0)
-            continue;
-        memmove(names->name + 1, names->name, i * sizeof *names->name);
-        names->name[0] = name;
-    }
-}
-
-static void free_names(struct names *names)
-{
-    for (size_t i = 0; i < names->n; i++)
-        free(names->name[i]);
-}
-
-static char *folder_of(const struct ac_env *env, const char *id)
-{
-    char *rel = ac_asprintf("avatars/%s/avatar.yaml", id);
-    char *path = id_is_safe(id) ? ac_env_path(env, rel) : NULL;
-    free(rel);
-    if (path)
-        *strrchr(path, '/') = '\0';
-    return path;
-}
-
 static int no_such(struct ac_env *env, const char *id)
 {
-    struct names names = {.n = 0};
+    struct ac_folders names;
     struct ac_str list = {0};
     int err;
-    find_names(&names, env);
+    ac_folders_find(&names, env, AC_PERSON_DRAWN, "");
     for (size_t i = 0; i < names.n; i++)
         ac_str_addf(&list, "%s%s", i ? ", " : "", names.name[i]);
     if (names.n)
@@ -160,7 +72,7 @@ static int no_such(struct ac_env *env, const char *id)
                           "or a data directory",
                           id);
     ac_str_free(&list);
-    free_names(&names);
+    ac_folders_free(&names);
     return err;
 }
 
@@ -199,10 +111,11 @@ static void give_back(void)
 
 static int make_shared(struct shared_sheet **out, const char *id, int width, int height, struct ac_env *env)
 {
-    char *folder = folder_of(env, id);
+    enum ac_person kind;
+    char *folder = ac_folders_of(env, id, &kind);
     if (!folder)
         return no_such(env, id);
-    if (ac_template_is(folder)) {
+    if (kind == AC_PERSON_REAL) { /* another engine's */
         free(folder);
         return ac_env_fail(env, AC_ENOTSUP, "avatar '%.64s' is a real face, which the engine wav2lip shows",
                            id);
@@ -273,14 +186,12 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
     const struct config *c = cfg;
     const struct ac_prefs *p = &env->prefs;
     const char *id = p->avatar[0] ? p->avatar : c->id;
-    int w = p->width ? p->width : DEFAULT_SIDE, h = p->height ? p->height : w;
+    int w = 0, h = 0;
 
     s->model = model;
-    if (w < MIN_SIDE || h < MIN_SIDE || w > MAX_SIDE || h > MAX_SIDE || w % 2 || h % 2 || w > 2 * h ||
-        h > 2 * w)
-        return ac_env_fail(env, AC_EINVAL,
-                           "no picture of %dx%d: sides are even, %d to %d, one at most twice the other", w, h,
-                           MIN_SIDE, MAX_SIDE);
+    int err = ac_folders_size(env, &w, &h);
+    if (err)
+        return err;
     s->frame_us = 1000000 / (p->fps > 0 ? p->fps : DEFAULT_FPS);
     return take_sheet(s->model, &s->shared, id, w, h, env);
 }
@@ -349,14 +260,13 @@ static void reset(void *inst)
 
 static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn, void *arg)
 {
-    struct names names = {.n = 0};
+    struct ac_folders names;
     const struct config *c = cfg;
     (void)model;
-    find_names(&names, env);
-    put_first(&names, c->id);
+    ac_folders_find(&names, env, AC_PERSON_DRAWN, c->id);
     for (size_t i = 0; i < names.n; i++) {
         struct ac_char_rig *rig = NULL;
-        char *folder = folder_of(env, names.name[i]);
+        char *folder = ac_folders_of(env, names.name[i], NULL);
         if (folder && ac_char_rig_load(&rig, folder, names.name[i], env) == 0)
             fn(arg, &(struct ac_item){.id = rig->id,
                                       .name = rig->name,
@@ -369,7 +279,7 @@ static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn
         ac_char_rig_free(rig);
         free(folder);
     }
-    free_names(&names);
+    ac_folders_free(&names);
     return 0;
 }
 

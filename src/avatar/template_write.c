@@ -4,6 +4,7 @@
  */
 #include "avatar/template_write.h"
 
+#include "avatar/folders.h"
 #include "avatar/template_face.h"
 #include "base/mem.h"
 #include "media/image.h"
@@ -127,9 +128,8 @@ static int check_text(struct ac_template_writer *w, const char *what, const char
 static int check_make(struct ac_template_writer *w)
 {
     const struct ac_make *m = w->make;
-    size_t n = m->id ? strlen(m->id) : 0;
 
-    if (n < 1 || n > 63 || strspn(m->id, "abcdefghijklmnopqrstuvwxyz0123456789_-") != n)
+    if (!m->id || !ac_folders_id_is_safe(m->id))
         return ac_env_fail(w->env, AC_EINVAL,
                            "the id must be 1 to 63 of the letters a-z, digits, '-' and '_'");
     if (m->gender && *m->gender && strcmp(m->gender, "female") != 0 && strcmp(m->gender, "male") != 0)

@@ -12,18 +12,18 @@
  *
  * The model holds what sessions share (wav2lip_share.h), an instance what it has heard (wav2lip_talk.h).
  */
+#include "avatar/folders.h"
 #include "avatar/wav2lip_optimize.h"
 #include "avatar/wav2lip_share.h"
 #include "avatar/wav2lip_talk.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_SIDE = 512, MIN_SIDE = 64, MAX_SIDE = 1920, DEFAULT_FPS = 25, MAX_AVATARS = 256, MAX_ID = 63 };
+enum { DEFAULT_FPS = 25 };
 
 struct config {
     char *id, *model;
@@ -62,74 +62,17 @@ static const struct ac_option OPTIONS[] = {
     AC_OPTIONS_END,
 };
 
-/* ---- the templates that exist ---- */
-
-static bool id_is_safe(const char *id)
-{
-    size_t n = strlen(id);
-    return n > 0 && n <= MAX_ID && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
-}
-
 /* The template's folder, malloc'ed; NULL where the id is none. */
 static char *folder_of(const struct ac_env *env, const char *id)
 {
-    char *rel = ac_asprintf("avatars/%s/avatar.yaml", id);
-    char *path = id_is_safe(id) ? ac_env_path(env, rel) : NULL;
+    enum ac_person kind;
+    char *folder = ac_folders_of(env, id, &kind);
 
-    free(rel);
-    if (!path)
-        return NULL;
-    *strrchr(path, '/') = '\0';
-    if (!ac_template_is(path)) {
-        free(path);
-        path = NULL;
-    }
-    return path;
-}
-
-struct names {
-    char *name[MAX_AVATARS];
-    size_t n;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void add_folder(struct names *names, const char *folder)
-{
-    DIR *dir = opendir(folder);
-    struct dirent *e;
-
-    while (dir && (e = readdir(dir)) && names->n < MAX_AVATARS) {
-        size_t i = 0;
-        while (i < names->n && strcmp(names->name[i], e->d_name) != 0)
-            i++;
-        if (i == names->n && id_is_safe(e->d_name))
-            names->name[names->n++] = ac_strdup(e->d_name);
-    }
-    if (dir)
-        closedir(dir);
-}
-
-/* Everything that may be a template, in order; the configured one first. */
-static void find_names(struct names *names, const struct ac_env *env, const char *first)
-{
-    add_folder(names, "avatars");
-    for (const char *const *d = env->data_dirs; d && *d; d++) {
-        char *folder = ac_asprintf("%s/avatars", *d);
-        add_folder(names, folder);
+    if (folder && kind != AC_PERSON_REAL) {
         free(folder);
+        folder = NULL;
     }
-    qsort(names->name, names->n, sizeof *names->name, by_name);
-    for (size_t i = 1; i < names->n; i++) {
-        char *name = names->name[i];
-        if (strcmp(name, first) != 0)
-            continue;
-        memmove(names->name + 1, names->name, i * sizeof *names->name);
-        names->name[0] = name;
-    }
+    return folder;
 }
 
 /* ---- the handler ---- */
@@ -153,7 +96,7 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
     const struct config *c = cfg;
     const struct ac_prefs *p = &env->prefs;
     const char *id = p->avatar[0] ? p->avatar : c->id;
-    int w = p->width ? p->width : DEFAULT_SIDE, h = p->height ? p->height : w;
+    int w = 0, h = 0;
     int fps = p->fps > 0 ? p->fps : DEFAULT_FPS;
     char *folder = folder_of(env, id);
 
@@ -167,12 +110,7 @@ static int open_instance(void *inst, void *model, const void *cfg, struct ac_env
     s->model = model;
     s->env = env;
     s->frame_us = 1000000 / fps;
-    int err = 0;
-    if (w < MIN_SIDE || h < MIN_SIDE || w > MAX_SIDE || h > MAX_SIDE || w % 2 || h % 2 || w > 2 * h ||
-        h > 2 * w)
-        err = ac_env_fail(env, AC_EINVAL,
-                          "no picture of %dx%d: sides are even, %d to %d, one at most twice the other", w, h,
-                          MIN_SIDE, MAX_SIDE);
+    int err = ac_folders_size(env, &w, &h);
     if (!err)
         err = ac_w2l_role_take(&s->model->share, &s->role, folder, id, w, h, c->model, !p->still, c->max_ms,
                                env);
@@ -281,12 +219,12 @@ static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn
 {
     struct model *m = model;
     const struct config *c = cfg;
-    struct names names = {.n = 0};
+    struct ac_folders names;
     char note[sizeof env->reason] = "";
 
     if (ac_w2l_share_check(&m->share, c->model, env) != 0)
         snprintf(note, sizeof note, "%s", env->reason);
-    find_names(&names, env, c->id);
+    ac_folders_find(&names, env, AC_PERSON_REAL, c->id);
     for (size_t i = 0; i < names.n; i++) {
         struct ac_template *t = NULL;
         char *folder = folder_of(env, names.name[i]);
@@ -303,8 +241,8 @@ static int list(void *model, const void *cfg, struct ac_env *env, ac_item_fn *fn
             ac_log_warn("avatar", "left_out", AC_S("avatar", names.name[i]), AC_S("reason", env->reason));
         }
         free(folder);
-        free(names.name[i]);
     }
+    ac_folders_free(&names);
     return 0;
 }
 
@@ -313,18 +251,13 @@ static void examine(void *model, const void *cfg, struct ac_env *env, ac_finding
 {
     struct model *m = model;
     const struct config *c = cfg;
-    struct names names = {.n = 0};
+    struct ac_folders names;
     struct ac_w2l_net_info info;
     char detail[sizeof env->reason];
-    size_t n = 0;
 
-    find_names(&names, env, c->id);
-    for (size_t i = 0; i < names.n; i++) {
-        char *folder = folder_of(env, names.name[i]);
-        n += folder != NULL;
-        free(folder);
-        free(names.name[i]);
-    }
+    ac_folders_find(&names, env, AC_PERSON_REAL, c->id);
+    size_t n = names.n;
+    ac_folders_free(&names);
     int err = ac_w2l_share_check(&m->share, c->model, env);
     if (err == AC_EMODEL && !n) {
         fn(arg, "no faces, no weights: 'avatar-chat avatar create' makes a face of a photo or a video", "");
