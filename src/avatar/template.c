@@ -94,9 +94,11 @@ static void read_size(struct ac_form *r, struct ac_template *t)
     if (!t->video && n != 1)
         ac_form_complain(r, at, "'pictures' must be 1 for a photo");
     else if (t->video && (n != floorf(n) || t->n < 2 || PERIOD_PICTURES % (2 * (t->n - 1)) != 0))
-        ac_form_complain(r, at,
-                         "'pictures' must be one of 11, 16, 26, 31, 51, 76, 151, so that the loop fits %d s",
-                         AC_IDLE_PERIOD_US / 1000000);
+        ac_form_complain(
+            r, at,
+            "'pictures' must be one of 2, 3, 4, 6, 7, 11, 16, 26, 31, 51, 76, 151, so that the loop "
+            "fits %d s",
+            AC_IDLE_PERIOD_US / 1000000);
 }
 
 static void read_box(struct ac_form *r, const struct ac_template *t, yaml_node_t *node,

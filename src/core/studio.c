@@ -1,5 +1,5 @@
 /*
- * jobs of the studio: a list in the order of their arrival, and the thread that works it off. see studio.h.
+ * Jobs of the studio: a list in the order of their arrival, and the thread that works it off. See studio.h.
  *
  * The thread exists from the first job on. What it makes is not touched by anybody else; state is copied
  * under the lock.
@@ -171,7 +171,11 @@ static void work_off(struct making *j)
     snprintf(file, sizeof file, "/proc/self/fd/%d", j->fd);
     ac_cancel_set_deadline(j->cancel, ac_now_us() + m->timeout_s * INT64_C(1000000));
     int err = ac_models_make(m->models, AC_STAGE_AVATAR, &make, j->cancel, reason);
-    if (!err && studio_mark(m->folder, j->wish.id, j->wish.owner))
+    bool unmarked = !err && studio_mark(m->folder, j->wish.id, j->wish.owner);
+    if (!err && ac_cancel_reason(j->cancel) == AC_ECANCELED) { /* just too late for the engine to see it */
+        err = ac_studio_remove(m, j->wish.id) ? 0 : AC_ECANCELED;
+    }
+    if (!err && unmarked)
         ac_log_warn("avatars", "unmarked", AC_S("avatar", j->wish.id),
                     AC_S("effect", "it can only be removed by hand"));
     close(j->fd);

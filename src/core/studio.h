@@ -7,17 +7,17 @@
  * directory: both are places where engines look. Each has a file upload.json, which tells that it came this
  * way and whose it is; only such are removed again.
  *
- * Threads: any, but for the ends (new and free); ac_studio_add, _removable and _remove touch the disk.
+ * Threads: any, but for the ends (new and free); all that take an id or a wish touch the disk.
  */
-#ifndef AC_CORE_MAKER_H
-#define AC_CORE_MAKER_H
+#ifndef AC_CORE_STUDIO_H
+#define AC_CORE_STUDIO_H
 
 #include "core/models.h"
 
 enum {
     AC_STUDIO_JOB = 37,   /* bytes of a job's name */
     AC_STUDIO_OWNER = 65, /* of an owner's */
-    AC_STUDIO_NAME = 121, /* of a person's name in UTF-8 … */
+    AC_STUDIO_NAME = 161, /* of a person's name in UTF-8 … */
     AC_STUDIO_CHARS = 40, /* … and its characters */
     AC_STUDIO_LICENCE = 401,
     AC_STUDIO_FOUND = 12,  /* lines that are kept */
@@ -56,7 +56,7 @@ struct ac_studio;
 
 /*
  * cfg and models are borrowed until the end. timeout_s: what one job may take. Removes what an earlier
- * process left half removed.
+ * process left behind.
  */
 struct ac_studio *ac_studio_new(struct ac_models *models, const struct ac_config *cfg, int timeout_s);
 /* Cancels what runs, waits for its end, forgets the rest. NULL is fine. */
@@ -78,7 +78,8 @@ int ac_studio_add(struct ac_studio *m, const struct ac_studio_wish *wish, int fd
                   char *reason);
 /* False where there is no such job (any more: the last 32 are kept). */
 bool ac_studio_look(struct ac_studio *m, const char *job, struct ac_studio_job *out);
-/* Takes it back, or forgets it where it has ended. False where there is none. */
+/* Takes it back, or forgets it where it has ended. False where there is none. What is
+ * whole by then goes as well. */
 bool ac_studio_cancel(struct ac_studio *m, const char *job);
 
 /* Whether it can be an avatar's id: 1 to 63 of a-z 0-9 _ -, not a - first. */

@@ -24,7 +24,7 @@
 
 enum { MAX_PREVIEW = 16 << 20, MAX_MARK = 4096 };
 
-static const char leaving[] = ".removed-";
+static const char leaving[] = ".removed-", coming[] = ".upload-";
 
 char *studio_folder_path(void)
 {
@@ -72,14 +72,16 @@ int ac_studio_folder(struct ac_studio *m, char *reason)
         else if (!access(folder, W_OK | X_OK))
             return 0;
     }
-    snprintf(reason, 256, "the folder %.120s cannot be written (%s): the server keeps uploaded avatars there",
+    snprintf(reason, 256,
+             "the folder %.120s cannot be written (%s): the server keeps uploaded avatars there, "
+             "its administrator can make it or set AVATAR_CHAT_DATA",
              folder, strerror(errno));
     return AC_EIO;
 }
 
 int ac_studio_file(struct ac_studio *m)
 {
-    char *path = ac_asprintf("%s/.upload-XXXXXX", studio_folder(m));
+    char *path = ac_asprintf("%s/%sXXXXXX", studio_folder(m), coming);
     int fd = mkostemp(path, O_CLOEXEC), err = errno;
 
     if (fd >= 0)
@@ -163,6 +165,8 @@ void studio_sweep(const char *folder)
     DIR *dir = opendir(folder);
 
     for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (strncmp(e->d_name, coming, sizeof coming - 1) == 0)
+            unlinkat(dirfd(dir), e->d_name, 0);
         if (strncmp(e->d_name, leaving, sizeof leaving - 1) != 0)
             continue;
         char *path = ac_asprintf("%s/%s", folder, e->d_name);

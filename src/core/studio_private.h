@@ -1,6 +1,6 @@
 /* Inside of the studio, shared by studio.c (jobs) and studio_files.c (the folder). */
-#ifndef AC_CORE_MAKER_PRIVATE_H
-#define AC_CORE_MAKER_PRIVATE_H
+#ifndef AC_CORE_STUDIO_PRIVATE_H
+#define AC_CORE_STUDIO_PRIVATE_H
 
 #include "core/studio.h"
 
@@ -8,7 +8,7 @@
 char *studio_folder_path(void);
 /* Notes beside a made avatar whose it is; AC_EIO. */
 int studio_mark(const char *folder, const char *id, const char *owner);
-/* Removes what is on its way out since an earlier process. */
+/* Removes what was on its way out, or in, when an earlier process was killed. */
 void studio_sweep(const char *folder);
 /* A name to begin with: what of the person's name is ASCII, in lower case; "avatar" where nothing is. */
 void studio_slug(const char *name, char slug[41]);

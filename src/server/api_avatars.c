@@ -324,13 +324,22 @@ int api_get_preview(struct ac_server *s, struct lws *wsi, struct pss *pss)
     return api_post_job(s, wsi, pss, s->lists, api_new_job(pss, read_preview));
 }
 
+static void note_first(void *arg, const struct ac_item *item)
+{
+    char *first = arg;
+    if (!*first)
+        lws_strncpy(first, item->id, 65);
+}
+
 static bool is_shown(struct ac_hub *hub, const char *id)
 {
     struct ac_session_info *list;
     size_t n = ac_hub_sessions(hub, &list);
+    char first[65] = ""; /* who is shown to those that name nobody */
     bool shown = false;
+    ac_models_list(ac_hub_models(hub), AC_STAGE_AVATAR, note_first, first);
     for (size_t i = 0; i < n; i++)
-        shown |= list[i].state != AC_SESSION_QUEUED && !strcmp(list[i].avatar, id);
+        shown |= list[i].state != AC_SESSION_QUEUED && !strcmp(*list[i].avatar ? list[i].avatar : first, id);
     free(list);
     return shown;
 }

@@ -27,7 +27,7 @@ struct upload {
     struct pss *pss;
     struct ac_studio_wish wish;
     struct upload_refusal no;
-    long long length, got;
+    long long length;
     bool paused, whole;
     pthread_mutex_t lock;
     /* lock */
@@ -55,6 +55,17 @@ static void fail_disk(struct upload *u)
     fail(u, AC_ELIMIT, "the server's disk has no room for it: its administrator can make some");
 }
 
+static void fail_file(struct upload *u)
+{
+    const char *why = strerror(errno);
+    char reason[JOB_REASON_BYTES];
+    snprintf(reason, sizeof reason,
+             "the server cannot keep the file (%.100s): its administrator finds more in the log", why);
+    fail(u, AC_EIO, reason);
+    ac_log_error("avatars", "not_kept", AC_S("reason", why),
+                 AC_S("remedy", "see to the folder `avatars` in the data directory and its disk"));
+}
+
 static void open_file(struct upload *u)
 {
     struct ac_studio *studio = u->server->studio;
@@ -65,7 +76,7 @@ static void open_file(struct upload *u)
         return;
     u->fd = ac_studio_file(studio);
     if (u->fd < 0)
-        fail(u, AC_EIO, strerror(errno));
+        fail_file(u);
     else if (!fstatvfs(u->fd, &fs) &&
              (unsigned long long)fs.f_bavail * fs.f_frsize < (unsigned long long)u->length + spare_bytes)
         fail_disk(u);
@@ -80,7 +91,7 @@ static void write_all(struct upload *u, const char *p, size_t n)
         if (k < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
             fail_disk(u);
         else if (k < 0)
-            fail(u, AC_EIO, strerror(errno));
+            fail_file(u);
         p += k < 0 ? 0 : k;
         n -= k < 0 ? 0 : (size_t)k;
     }
@@ -223,7 +234,6 @@ static void post_write(struct upload *u)
 int upload_body(struct upload *u, const char *bytes, size_t len)
 {
     struct request *r = u->pss->req;
-    u->got += (long long)len;
     if (ac_now_us() - r->start_us > server_config(u->server)->upload_timeout_s * INT64_C(1000000)) {
         static const struct upload_refusal slow = {408, "slow",
                                                    "server.upload_timeout_s: the file came too slowly"};

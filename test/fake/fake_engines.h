@@ -13,9 +13,10 @@
  * the last), "ttsbreak" (sixteen letters are said, then it fails). tts "fake2": says everything. lipsync
  * "fake", avatar "fake": jaw open on vowels; a picture whose brightness is the jaw. avatar opens fail for id
  * "none". It makes avatars of files that begin with a word: "face" makes one, "slow" in 20 steps of step_ms,
- * "hang" works until it is cancelled, "stuck" until fake_release(), "nobody" is refused (face_none), "break"
- * fails; what follows may be anything, its length and sum are told as found. It lists "fake" and what was
- * made in $AVATAR_CHAT_DATA/avatars; one whose name begins with "Sick" has a note.
+ * "late" one that is cancelled when it is made, "hang" works until it is cancelled, "stuck" until
+ * fake_release(), "nobody" is refused (face_none), "break" fails; what follows may be anything, its length
+ * and sum are told as found. It lists "fake" and what was made in $AVATAR_CHAT_DATA/avatars; one whose name
+ * begins with "Sick" has a note.
  *
  * vad "fake": speech where fake_code says something; misbehaves at samples of the values below; "fake2" never
  * does. asr "fake" reads the letters of fake_code, with partial results; a text with "asrfail", "asrnot"

@@ -1,6 +1,7 @@
 /* A maker of avatars that reads in the file what to do; see fake_engines.h. */
 #include "fake/fake_private.h"
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -89,7 +90,11 @@ int fake_make(void *model, const void *cfg, struct ac_env *env, const struct ac_
     if (!strcmp(word, "stuck"))
         return fake_stuck();
     int err = work(!strcmp(word, "slow") ? STEPS : 1, step_ms, make, cancel);
-    return err ? err : write_avatar(make);
+    if (!err)
+        err = write_avatar(make);
+    if (!strcmp(word, "late")) /* somebody cancels while the last thing is done */
+        ac_cancel_trigger(cancel);
+    return err;
 }
 
 static void list_one(const char *folder, const char *id, ac_item_fn *fn, void *arg)

@@ -93,7 +93,12 @@ static void test_large_file(void **state)
 static void test_ids(void **state)
 {
     (void)state;
-    static const struct {
+    char long_query[40 * 12 + 1] = "", long_name[40 * 4 + 1] = ""; /* as long as one can be, in bytes too */
+    for (int i = 0; i < 40; i++) {
+        strcat(long_query, "%F0%9F%98%80");
+        strcat(long_name, "\xf0\x9f\x98\x80");
+    }
+    const struct {
         const char *query, *id, *name;
     } cases[] = {
         {"Ann%20%26%20Bob%3D2", "ann-bob-2", "Ann & Bob=2"},
@@ -103,6 +108,7 @@ static void test_ids(void **state)
         {"fake", "fake-2", "fake"}, /* one that is no upload */
         {"..%2F..%2Fetc", "etc", "../../etc"},
         {"X&id=my_own-1", "my_own-1", "X"},
+        {long_query, "avatar-3", long_name},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *path = ac_asprintf(GOOD "%s", cases[i].query), job[96];

@@ -157,6 +157,10 @@ static void test_stop_in_between(void **state)
     close(fd);
     assert_int_equal(upload_files(), 0);
     /* and what a killed server left is gone after the next start */
+    upload_path(path, ".upload-a1B2c3");
+    FILE *g = fopen(path, "w");
+    assert_non_null(g);
+    fclose(g);
     upload_path(path, ".removed-x-1");
     assert_int_equal(mkdir(path, 0755), 0);
     upload_path(path, ".removed-x-1/a.jpg");

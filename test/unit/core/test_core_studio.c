@@ -131,6 +131,18 @@ static void test_whose(void **state)
     assert_false(ac_studio_uploaded(studio, "ann", NULL));
 }
 
+/* An engine that was done when it was cancelled: nothing stays all the same. */
+static void test_cancelled_too_late(void **state)
+{
+    (void)state;
+    char job[AC_STUDIO_JOB], path[128];
+    assert_int_equal(add("Late", "me", "late", job), 0);
+    await(job, AC_MAKING_CANCELLED);
+    assert_false(ac_studio_uploaded(studio, "late", NULL));
+    snprintf(path, sizeof path, "%s/avatars/late", data);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void test_few_wait(void **state)
 {
     (void)state;
@@ -180,8 +192,11 @@ static void test_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slugs),    cmocka_unit_test(test_whose),
-        cmocka_unit_test(test_few_wait), cmocka_unit_test(test_last_are_remembered),
+        cmocka_unit_test(test_slugs),
+        cmocka_unit_test(test_whose),
+        cmocka_unit_test(test_cancelled_too_late),
+        cmocka_unit_test(test_few_wait),
+        cmocka_unit_test(test_last_are_remembered),
         cmocka_unit_test(test_end),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
