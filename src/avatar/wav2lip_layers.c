@@ -36,26 +36,27 @@ const char *ac_w2l_fresh(struct ac_w2l_builder *b, const char *stem)
 
 /* ---- floats and bytes ---- */
 
-static const char *quantize(struct ac_w2l_builder *b, const char *name, int point)
+/* op: QuantizeLinear or DequantizeLinear, with the step and the zero of the point. */
+static const char *convert(struct ac_w2l_builder *b, const char *op, const char *stem, const char *name,
+                           int point)
 {
     struct scale s = scale_of(b, point);
     const char *step = ac_onnx_init(b->g, ac_w2l_fresh(b, "step"), AC_ONNX_F32, &s.step, 0, NULL);
     const char *zero = ac_onnx_init(b->g, ac_w2l_fresh(b, "zero"), AC_ONNX_U8, &s.zero, 0, NULL);
-    const char *out = ac_w2l_fresh(b, "q");
+    const char *out = ac_w2l_fresh(b, stem);
 
-    ac_onnx_node(b->g, "QuantizeLinear", out, name, step, zero, NULL);
+    ac_onnx_node(b->g, op, out, name, step, zero, NULL);
     return out;
+}
+
+static const char *quantize(struct ac_w2l_builder *b, const char *name, int point)
+{
+    return convert(b, "QuantizeLinear", "q", name, point);
 }
 
 static const char *dequantize(struct ac_w2l_builder *b, const char *name, int point)
 {
-    struct scale s = scale_of(b, point);
-    const char *step = ac_onnx_init(b->g, ac_w2l_fresh(b, "step"), AC_ONNX_F32, &s.step, 0, NULL);
-    const char *zero = ac_onnx_init(b->g, ac_w2l_fresh(b, "zero"), AC_ONNX_U8, &s.zero, 0, NULL);
-    const char *out = ac_w2l_fresh(b, "dq");
-
-    ac_onnx_node(b->g, "DequantizeLinear", out, name, step, zero, NULL);
-    return out;
+    return convert(b, "DequantizeLinear", "dq", name, point);
 }
 
 const char *ac_w2l_floats(struct ac_w2l_builder *b, const struct ac_w2l_value *v)

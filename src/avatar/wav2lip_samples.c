@@ -1,9 +1,9 @@
 /* Faces and windows to measure with (wav2lip_samples.h). */
 #include "avatar/wav2lip_samples.h"
 
-#include "avatar/template.h"
-#include "avatar/wav2lip_face.h"
+#include "avatar/folders.h"
 #include "avatar/wav2lip_mel.h"
+#include "avatar/wav2lip_stage.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -12,20 +12,10 @@
 
 enum { MAX_FACES = 12, MAX_WINDOWS = 64, FPS = 25, SAMPLES_A_FRAME = AC_LISTEN_RATE_HZ / FPS };
 
-/* Whole pixels inside of the box. */
-static struct ac_w2l_box whole_box(const struct ac_template_box *b)
-{
-    struct ac_w2l_box box = {.x = (int)b->x, .y = (int)b->y};
-
-    box.width = (int)(b->x + b->width) - box.x;
-    box.height = (int)(b->y + b->height) - box.y;
-    return box;
-}
-
 static int add_face(struct ac_w2l_samples *s, const struct ac_template *t, size_t picture, struct ac_env *env)
 {
     size_t pixels = (size_t)s->side * (size_t)s->side, floats = AC_W2L_FACE_PLANES * pixels;
-    struct ac_w2l_box box = whole_box(&t->box[picture]);
+    struct ac_w2l_box box = ac_w2l_whole_box(t, picture);
     struct ac_rgb pic = {0};
 
     int err = ac_template_picture(t, picture, &pic, env);
@@ -43,11 +33,12 @@ static int add_face(struct ac_w2l_samples *s, const struct ac_template *t, size_
 /* Some pictures of one template, all over it. */
 static int add_template(struct ac_w2l_samples *s, const char *id, size_t wanted, struct ac_env *env)
 {
-    char *name = ac_asprintf("avatars/%s", id), *folder = ac_env_path(env, name);
+    enum ac_person kind = AC_PERSON_DRAWN;
+    char *folder = ac_folders_of(env, id, &kind);
     struct ac_template *t = NULL;
     int err;
 
-    if (!folder || !ac_template_is(folder))
+    if (kind != AC_PERSON_REAL)
         err = ac_env_fail(env, AC_ENOENT,
                           "no avatar '%.64s' has a real face: make one with 'avatar-chat avatar create'", id);
     else
@@ -57,7 +48,6 @@ static int add_template(struct ac_w2l_samples *s, const char *id, size_t wanted,
         err = add_face(s, t, i * t->n / n, env);
     ac_template_free(t);
     free(folder);
-    free(name);
     return err;
 }
 

@@ -37,8 +37,7 @@ static int clamp(int v, int lo, int hi)
     return v > hi ? hi : v < lo ? lo : v;
 }
 
-/* Whole pixels of a template's box, inside of the picture. */
-static struct ac_w2l_box whole_box(const struct ac_template *t, size_t i)
+struct ac_w2l_box ac_w2l_whole_box(const struct ac_template *t, size_t i)
 {
     const struct ac_template_box *b = &t->box[i];
     int x0 = clamp((int)lrintf(b->x), 0, t->width - 2), y0 = clamp((int)lrintf(b->y), 0, t->height - 2);
@@ -50,7 +49,7 @@ static struct ac_w2l_box whole_box(const struct ac_template *t, size_t i)
 
 void ac_w2l_stage_place(const struct ac_w2l_stage *s, size_t i, struct ac_w2l_place *place)
 {
-    struct ac_w2l_box b = whole_box(s->t, i);
+    struct ac_w2l_box b = ac_w2l_whole_box(s->t, i);
     double kx = (double)s->width / s->part.width, ky = (double)s->height / s->part.height;
 
     *place =
@@ -75,7 +74,7 @@ static void choose_part(struct ac_w2l_stage *s)
     double w = fmin(t->width, t->height * shape), h = w / shape;
 
     for (size_t i = 0; i < t->n; i++) {
-        struct ac_w2l_box b = whole_box(t, i);
+        struct ac_w2l_box b = ac_w2l_whole_box(t, i);
         x += (b.x + 0.5 * b.width) / (double)t->n;
         y += (b.y + 0.5 * b.height) / (double)t->n;
         chin = fmax(chin, b.y + b.height);
@@ -196,7 +195,7 @@ void ac_w2l_faces_close(struct ac_w2l_faces *f)
 int ac_w2l_faces_face(struct ac_w2l_faces *f, struct ac_w2l_decoder *d, size_t i, uint8_t *bgr,
                       struct ac_env *env)
 {
-    struct ac_w2l_box box = whole_box(f->t, i);
+    struct ac_w2l_box box = ac_w2l_whole_box(f->t, i);
 
     if (ac_w2l_store_get(f->faces, i, bgr))
         return 0;

@@ -25,6 +25,9 @@ struct ac_w2l_decoder {
 
 void ac_w2l_decoder_clear(struct ac_w2l_decoder *d);
 
+/* The box of template picture i in whole pixels, inside of the picture: what is cut out for the generator. */
+struct ac_w2l_box ac_w2l_whole_box(const struct ac_template *t, size_t i);
+
 struct ac_w2l_stage {
     struct ac_template *t;
     int width, height;

@@ -40,29 +40,17 @@ static void add_avatar(void *arg, const struct ac_item *item)
                                              "detail", item->detail, "note", item->note ? item->note : ""));
 }
 
-static const char *field(json_t *avatar, const char *name)
-{
-    const char *s = json_string_value(json_object_get(avatar, name));
-
-    return s ? s : "";
-}
-
 static void print_table(json_t *list, struct ac_str *out)
 {
-    int width = 4;
+    int width = ac_cli_id_width(list);
     json_t *a;
     size_t i;
 
     json_array_foreach(list, i, a)
     {
-        int n = (int)strlen(field(a, "id"));
-        width = n > width ? n : width;
-    }
-    json_array_foreach(list, i, a)
-    {
-        const char *detail = field(a, "detail"), *note = field(a, "note");
-        ac_str_addf(out, "%-*s  %-9s  %-6s  %s%s%s\n", width, field(a, "id"), field(a, "engine"),
-                    field(a, "gender"), field(a, "name"), *detail ? "; " : "", detail);
+        const char *detail = ac_cli_text(a, "detail"), *note = ac_cli_text(a, "note");
+        ac_str_addf(out, "%-*s  %-9s  %-6s  %s%s%s\n", width, ac_cli_text(a, "id"), ac_cli_text(a, "engine"),
+                    ac_cli_text(a, "gender"), ac_cli_text(a, "name"), *detail ? "; " : "", detail);
         if (*note)
             ac_str_addf(out, "%*s  %s\n", width, "", note);
     }

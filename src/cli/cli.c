@@ -7,6 +7,7 @@
 #include "core/registry.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -54,6 +55,27 @@ int ac_cli_fail(const char *command, const char *fmt, ...)
     va_end(ap);
     fputc('\n', stderr);
     return AC_EXIT_FAILED;
+}
+
+const char *ac_cli_text(const struct json_t *row, const char *key)
+{
+    const char *s = json_string_value(json_object_get(row, key));
+
+    return s ? s : "";
+}
+
+int ac_cli_id_width(const struct json_t *list)
+{
+    int width = 4;
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(list, i, row)
+    {
+        int n = (int)strlen(ac_cli_text(row, "id"));
+        width = n > width ? n : width;
+    }
+    return width;
 }
 
 int ac_cli_print(const char *command, const struct ac_str *text)

@@ -87,6 +87,12 @@ int ac_cli_load(const char *command, struct ac_config **cfg, const char *file, c
         0, "set", "KEY=VALUE", "Set an option of the configuration; may be given again.", NULL, NULL, l      \
     }
 
+/* Of lists that are printed as a table or as JSON: a text of a row, "" where it has none; how wide ids are.
+ */
+struct json_t;
+const char *ac_cli_text(const struct json_t *row, const char *key);
+int ac_cli_id_width(const struct json_t *list);
+
 /* Writes all of the text to standard output; gives 0 or 1 (said on standard error). */
 int ac_cli_print(const char *command, const struct ac_str *text);
 

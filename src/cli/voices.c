@@ -63,30 +63,20 @@ static json_t *gather(const struct ac_config *cfg, struct ac_models *models, con
     return l.list;
 }
 
-static const char *field(json_t *voice, const char *name)
-{
-    const char *s = json_string_value(json_object_get(voice, name));
-
-    return s ? s : "";
-}
-
 static void print_table(json_t *list, struct ac_str *out)
 {
-    int id_width = 4;
+    int id_width = ac_cli_id_width(list);
     json_t *v;
     size_t i;
 
     json_array_foreach(list, i, v)
     {
-        int n = (int)strlen(field(v, "id"));
-        id_width = n > id_width ? n : id_width;
-    }
-    json_array_foreach(list, i, v)
-    {
-        const char *id = field(v, "id"), *name = field(v, "name"), *detail = field(v, "detail");
+        const char *id = ac_cli_text(v, "id"), *name = ac_cli_text(v, "name"),
+                   *detail = ac_cli_text(v, "detail");
         bool named = strcmp(id, name) != 0;
-        ac_str_addf(out, "%-*s  %-8s %-7s %-7s %s%s%s\n", id_width, id, field(v, "lang"), field(v, "gender"),
-                    field(v, "engine"), named ? name : "", named && *detail ? "; " : "", detail);
+        ac_str_addf(out, "%-*s  %-8s %-7s %-7s %s%s%s\n", id_width, id, ac_cli_text(v, "lang"),
+                    ac_cli_text(v, "gender"), ac_cli_text(v, "engine"), named ? name : "",
+                    named && *detail ? "; " : "", detail);
     }
 }
 

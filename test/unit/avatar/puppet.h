@@ -16,6 +16,7 @@
 #include "avatarchat/handler.h"
 #include "base/cancel.h"
 #include "base/mem.h"
+#include "puppet_hash.h"
 
 extern const struct ac_handler_info ac_handler_avatar_character;
 
@@ -90,17 +91,6 @@ static inline const struct ac_picture *puppet_show(struct puppet *p, const struc
     int err = ac_handler_avatar_character.process(p->inst, in, &p->sink, p->cancel);
     ac_frame_unref(in);
     return err ? NULL : &p->shown->picture;
-}
-
-/* FNV-1a over the visible pixels. */
-static inline uint64_t puppet_hash(const struct ac_picture *pic)
-{
-    uint64_t h = 1469598103934665603u;
-    for (int k = 0; k < 3; k++)
-        for (int y = 0; y < pic->height >> (k > 0); y++)
-            for (int x = 0; x < pic->width >> (k > 0); x++)
-                h = (h ^ pic->data[k][y * pic->stride[k] + x]) * 1099511628211u;
-    return h;
 }
 
 /* The rig of a shipped avatar; free with ac_char_rig_free. */

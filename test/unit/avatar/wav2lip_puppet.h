@@ -24,6 +24,7 @@
 #include "base/str.h"
 #include "infer/onnx_graph.h"
 #include "media/image.h"
+#include "puppet_hash.h"
 
 #include <ftw.h>
 #include <math.h>
@@ -306,17 +307,6 @@ static inline void puppet_speech(int16_t *pcm, size_t n, int rate, double loud)
         double swell = 0.5 - 0.5 * cos(6.2831853 * 3 * (double)i / rate);
         pcm[i] = (int16_t)(32000 * loud * swell * low);
     }
-}
-
-/* FNV-1a over the visible pixels. */
-static inline uint64_t puppet_hash(const struct ac_picture *pic)
-{
-    uint64_t h = 1469598103934665603u;
-    for (int k = 0; k < 3; k++)
-        for (int y = 0; y < pic->height >> (k > 0); y++)
-            for (int x = 0; x < pic->width >> (k > 0); x++)
-                h = (h ^ pic->data[k][y * pic->stride[k] + x]) * 1099511628211u;
-    return h;
 }
 
 struct difference {
