@@ -15,7 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define REMEDY "run 'avatar-chat models optimize' again"
+#define REMEDY  "run 'avatar-chat models optimize' again"
+#define WEIGHTS "docs/wav2lip.md#weights tells how to get them"
 
 enum { BINS = 2048, CUTS = 60 /* ranges that are tried, down to a fifth */, MAX_MAPS = AC_W2L_MAX_BLOCKS };
 
@@ -114,12 +115,22 @@ static int run_window(struct pair *p, const struct ac_w2l_samples *s, size_t win
 
 /* ---- ranges ---- */
 
-static void widen(struct count *c, const float *x, size_t n)
+static bool widen(struct count *c, const float *x, size_t n)
 {
+    bool finite = true;
+
     for (size_t i = 0; i < n; i++) {
         c->lo = fminf(c->lo, x[i]);
         c->hi = fmaxf(c->hi, x[i]);
+        finite = finite && isfinite(x[i]);
     }
+    return finite && isfinite(c->hi - c->lo);
+}
+
+static int no_numbers(struct ac_env *env)
+{
+    return ac_env_fail(env, AC_EMODEL,
+                       "the network gives values that are no numbers, so its weights are damaged; " WEIGHTS);
 }
 
 static void fill(struct count *c, const float *x, size_t n)
@@ -175,8 +186,8 @@ static int watch_window(struct pair *p, const struct ac_w2l_graphs *graphs, cons
     for (size_t i = 0; !err && i < graphs->n_points; i++) {
         if (second)
             fill(&counts[i], out[i].data, ac_tensor_count(&out[i]));
-        else
-            widen(&counts[i], out[i].data, ac_tensor_count(&out[i]));
+        else if (!widen(&counts[i], out[i].data, ac_tensor_count(&out[i])))
+            err = no_numbers(env);
     }
     for (size_t i = 0; i < graphs->n_points; i++)
         ac_tensor_free(&out[i]);
@@ -243,6 +254,8 @@ static int run_all(struct ac_w2l_tests *t, struct pair *p, struct ac_w2l_trial *
     }
     size_t values = n / 2 * size;
     double mean = sum / (double)values;
+    if (!err && !isfinite(mean))
+        err = no_numbers(env);
     trial->psnr_db = fmin(-10 * log10(mean), 150); /* no error at all is infinitely good, and no number */
     return err;
 }

@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SIDE = 96, PIXELS = SIDE * SIDE, N_FACES = 2, N_WINDOWS = 8, SEED = 7, MOUTH = 3 * PIXELS / 2 };
@@ -522,6 +523,33 @@ static void test_refusals(void **state)
     assert_non_null(strstr(env.reason, "nobody"));
 }
 
+/* Weights that are numbers, but so large that what they make is none. */
+static void test_overflow(void **state)
+{
+    struct ac_w2l_weights *w = load(path);
+    struct ac_w2l_conv *c = &w->face[0].conv[0];
+    struct ac_w2l_samples s = {
+        .side = SIDE, .n_faces = 1, .n_windows = 2, .planes = planes[0], .windows = windows[0]};
+    struct ac_w2l_plan plan = {.weight_max = 127};
+    struct ac_w2l_tests *t;
+    char fresh[80];
+
+    (void)state;
+    snprintf(fresh, sizeof fresh, "%s/overflow", folder);
+    assert_int_equal(mkdir(fresh, 0755), 0);
+    for (size_t i = 0; i < (size_t)c->in * (size_t)c->out * (size_t)c->kernel[0] * (size_t)c->kernel[1]; i++)
+        c->w[i] = (i % 2 ? 1 : -1) * 1e38f;
+    for (int i = 0; i < 2; i++) { /* ranges are wanted, or not */
+        env.reason[0] = '\0';
+        assert_int_equal(ac_w2l_tests_new(&t, w, &s, fresh, i ? NULL : &plan, NULL, NULL, NULL, &env),
+                         AC_EMODEL);
+        assert_null(t);
+        assert_non_null(strstr(env.reason, "no numbers"));
+    }
+    ac_w2l_folder_remove(fresh);
+    ac_w2l_weights_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_damaged_face),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_overflow),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
