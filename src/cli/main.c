@@ -19,7 +19,7 @@ static const struct command commands[] = {
     {"avatar", ac_cli_avatar, "List the persons, or make one of a photo or a video"},
     {"transcribe", ac_cli_transcribe, "Write down what is said in a sound file"},
     {"vad", ac_cli_vad, "Find where somebody speaks in a sound file"},
-    {"models", ac_cli_models, "List, fetch and check bigger models"},
+    {"models", ac_cli_models, "List, fetch and check bigger models, make one quick"},
     {"doctor", ac_cli_doctor, "Show what is installed, which engines are used, how fast this machine is"},
     {"bench", ac_cli_bench, "Measure the stages, as JSON"},
     {"config", ac_cli_config, "Print the sample configuration or the reference of all options"},

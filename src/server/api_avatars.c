@@ -377,5 +377,6 @@ int api_delete_avatar(struct ac_server *s, struct lws *wsi, struct pss *pss)
 {
     struct job *job = api_new_job(pss, remove_avatar);
     copy_client(wsi, job->client, sizeof job->client);
-    return api_post_job(s, wsi, pss, s->lists, job);
+    /* where idle clips are made, which is waited for: lists are not to wait with it */
+    return api_post_job(s, wsi, pss, s->pictures, job);
 }
