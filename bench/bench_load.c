@@ -399,6 +399,7 @@ int main(int argc, char **argv)
     struct tally t = {.lock = PTHREAD_MUTEX_INITIALIZER};
     json_t *result;
 
+    ac_mem_settle(); /* as the program does */
     if (argc < 4 || atoi(argv[2]) < 1)
         return usage();
     if (!strcmp(argv[1], "idle"))

@@ -2,12 +2,16 @@
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Larger than a picture of 512 x 512, of which many come and go a second: the system's pages cost time. */
+enum { LARGE_BLOCK = 512 << 10 };
 
 _Noreturn static void die(size_t size)
 {
@@ -75,6 +79,13 @@ char *ac_asprintf(const char *fmt, ...)
     if (n < 0)
         die(0);
     return s;
+}
+
+void ac_mem_settle(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK); /* and it stays there: by itself it rises to 32 MB */
+#endif
 }
 
 size_t ac_rss_bytes(void)

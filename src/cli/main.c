@@ -1,4 +1,5 @@
 /* avatar-chat: finds the sub-command and runs it. */
+#include "base/mem.h"
 #include "cli/cli.h"
 
 #include <signal.h>
@@ -61,6 +62,7 @@ int main(int argc, char **argv)
 {
     char *help_argv[] = {NULL, "--help", NULL};
 
+    ac_mem_settle();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe or socket is an error of its write, not the end */
     if (argc < 2) {
         usage(stderr);

@@ -75,27 +75,34 @@ static void learn_names(struct ac_hub *hub)
 {
     struct avatar_name *names = NULL;
 
-    pthread_mutex_lock(&hub->lock);
-    bool known = hub->avatars != NULL;
-    pthread_mutex_unlock(&hub->lock);
-    if (known || !ac_models_list(hub->models, AC_STAGE_AVATAR, add_avatar_name, &names))
+    if (!ac_models_list(hub->models, AC_STAGE_AVATAR, add_avatar_name, &names))
         return;
     pthread_mutex_lock(&hub->lock);
+    struct avatar_name *old = hub->avatars;
     hub->avatars = names;
     pthread_mutex_unlock(&hub->lock);
+    free_names(old);
+}
+
+static bool find_name(struct ac_hub *hub, const char *id, char name[NAME_SIZE])
+{
+    pthread_mutex_lock(&hub->lock);
+    const struct avatar_name *a = hub->avatars;
+    while (a && id[0] && strcmp(a->id, id) != 0)
+        a = a->next;
+    if (a)
+        snprintf(name, NAME_SIZE, "%s", a->name[0] ? a->name : a->id);
+    pthread_mutex_unlock(&hub->lock);
+    return a != NULL;
 }
 
 void hub_avatar_name(struct ac_hub *hub, const char *id, char name[NAME_SIZE])
 {
-    snprintf(name, NAME_SIZE, "%s", id[0] ? id : "Avatar");
-    pthread_mutex_lock(&hub->lock);
-    for (const struct avatar_name *a = hub->avatars; a; a = a->next) {
-        if (id[0] && strcmp(a->id, id) != 0)
-            continue;
-        snprintf(name, NAME_SIZE, "%s", a->name[0] ? a->name : a->id);
-        break;
-    }
-    pthread_mutex_unlock(&hub->lock);
+    if (find_name(hub, id, name))
+        return;
+    learn_names(hub); /* nobody has asked yet, or it was made since */
+    if (!find_name(hub, id, name))
+        snprintf(name, NAME_SIZE, "%s", id[0] ? id : "Avatar");
 }
 
 /* Loads what the first answer needs while the person is still asking. That one fails is told when it is
@@ -105,6 +112,7 @@ static void open_models(void *arg)
     static const enum ac_stage stages[] = {AC_STAGE_LLM, AC_STAGE_TTS};
     struct ac_hub *hub = arg;
     struct ac_prefs prefs = {.lang = ""};
+    char name[NAME_SIZE];
 
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         const struct ac_handler_info *const *list;
@@ -115,7 +123,8 @@ static void open_models(void *arg)
                 ac_instance_close(inst); /* the model stays for a while */
         }
     }
-    learn_names(hub);
+    if (!find_name(hub, "", name))
+        learn_names(hub);
 }
 
 void ac_hub_warm_up(struct ac_hub *hub)

@@ -130,6 +130,20 @@ static size_t count(const struct scene *s, enum fake_ear_what what, int engine)
     return n;
 }
 
+/* How often another engine took over. That a busy machine was asked to save is another matter. */
+static size_t replaced(struct scene *s, size_t from)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&s->client.lock);
+    for (size_t i = from; i < s->client.n; i++) {
+        const struct fake_message *m = &s->client.messages[i];
+        n += !strcmp(m->type, "degraded") && strcmp(fake_string(m, "from"), fake_string(m, "to")) != 0;
+    }
+    pthread_mutex_unlock(&s->client.lock);
+    return n;
+}
+
 /* Speech and poses of whole sentences, with the rest that follows; letters × 50 ms of speech each. */
 static void test_order(void **state)
 {
@@ -150,7 +164,7 @@ static void test_order(void **state)
         struct sentence found[4];
         size_t from = say(s, cases[i].text);
         assert_int_equal(fake_client_count(&s->client, "error", from), cases[i].errors);
-        assert_int_equal(fake_client_count(&s->client, "degraded", from), 0);
+        assert_int_equal(replaced(s, from), 0);
         assert_int_equal(check_order(s, 0, 1, found, 4), cases[i].sentences);
         for (size_t k = 0; k < cases[i].sentences; k++) {
             assert_true(found[k].all);
@@ -197,7 +211,7 @@ static void test_not_mine(void **state)
         size_t from = say(s, "Hello there.");
         assert_true(fake_client_count(&s->client, "video_chunk_meta", from) > 0);
         assert_int_equal(fake_client_count(&s->client, "error", from), 0);
-        assert_int_equal(fake_client_count(&s->client, "degraded", from), 0);
+        assert_int_equal(replaced(s, from), 0);
         assert_int_equal(s->n, 0);
     }
     scene_close(s);
@@ -219,7 +233,7 @@ static void test_cannot_open(void **state)
     for (int turn = 0; turn < 2; turn++) {
         size_t from = say(s, "Hello there.");
         assert_int_equal(fake_client_count(&s->client, "error", from), 0);
-        assert_int_equal(fake_client_count(&s->client, "degraded", 0), 1);
+        assert_int_equal(replaced(s, 0), 1);
     }
     int at = fake_client_wait(&s->client, "degraded", 0);
     assert_string_equal(fake_string(&s->client.messages[at], "stage"), "avatar");
@@ -235,7 +249,7 @@ static void test_cannot_open(void **state)
     fake_client_send(&s->client, "{\"type\":\"config\",\"avatar\":\"ear\"}");
     say(s, "Hello again.");
     assert_int_equal(check_order(s, 0, 1, found, 4), 1);
-    assert_int_equal(fake_client_count(&s->client, "degraded", 0), 1);
+    assert_int_equal(replaced(s, 0), 1);
     scene_close(s);
 }
 
@@ -258,7 +272,7 @@ static void test_breaks(void **state)
         struct sentence found[4];
         size_t from = say(s, "A sentence of some length. Another one.");
         assert_int_equal(fake_client_count(&s->client, "error", from), 0);
-        assert_int_equal(fake_client_count(&s->client, "degraded", from), 1);
+        assert_int_equal(replaced(s, from), 1);
         size_t first = check_order(s, 0, 1, found, 4);
         assert_int_equal(first, 1);
         assert_true(found[0].poses <= FAKE_EAR_BREAKS);
@@ -269,7 +283,7 @@ static void test_breaks(void **state)
                 ms += fake_number(&s->client.messages[k], "duration_ms");
         assert_true(ms >= (26 + 12) * 50);
         say(s, "Here again.");
-        assert_int_equal(fake_client_count(&s->client, "degraded", from), 1);
+        assert_int_equal(replaced(s, from), 1);
         scene_close(s);
     }
 }
@@ -283,7 +297,7 @@ static void test_breaks_alone(void **state)
     (void)state;
     size_t from = say(s, "A sentence of some length. Another one as long. A third.");
     assert_int_equal(fake_client_count(&s->client, "error", from), 3);
-    assert_int_equal(fake_client_count(&s->client, "degraded", from), 0);
+    assert_int_equal(replaced(s, from), 0);
     int at = fake_client_wait(&s->client, "error", from);
     assert_string_equal(fake_string(&s->client.messages[at], "message"), "the fake broke in mid-sentence");
     assert_int_equal(check_order(s, 0, 1, found, 4), 3);
