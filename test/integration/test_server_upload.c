@@ -74,9 +74,10 @@ static void test_large_file(void **state)
     enum { LEN = 30000000 };
     char *bytes = ac_alloc(LEN), line[64];
     unsigned x = 7;
-    for (size_t i = 0; i < LEN; i++)
-        bytes[i] = (char)((x = x * 1664525 + 1013904223) >> 24);
-    memcpy(bytes, "face ", 5);
+    for (size_t i = 0; i < LEN; i++) {
+        x = x * 1664525 + 1013904223;
+        bytes[i] = i < 5 ? "face "[i] : (char)(x >> 24);
+    }
     int status;
     json_t *j = upload(GOOD "Large", NULL, bytes, LEN, &status);
     assert_int_equal(status, 202);

@@ -50,8 +50,10 @@ static void make_samples(void)
         ac_w2l_face_planes(faces[f], SIDE, planes[f]);
     }
     for (int w = 0; w < N_WINDOWS; w++) {
-        for (int i = 0; i < AC_W2L_WINDOW; i++)
-            windows[w][i] = 3 * sinf((float)(i / 16) * 0.1f * (float)(w + 1)) + cosf((float)(i * w));
+        for (int i = 0; i < AC_W2L_WINDOW; i++) {
+            int band = i / AC_W2L_COLUMNS;
+            windows[w][i] = 3 * sinf((float)band * 0.1f * (float)(w + 1)) + cosf((float)(i * w));
+        }
     }
 }
 
@@ -267,7 +269,8 @@ static double psnr(uint8_t (*a)[MOUTH], uint8_t (*b)[MOUTH])
         for (int i = 0; i < MOUTH; i++)
             sum += (a[w][i] - b[w][i]) * (a[w][i] - b[w][i]);
     }
-    double mean = sum / (N_WINDOWS / 2 * (double)MOUTH);
+    const int compared = N_WINDOWS / 2;
+    double mean = sum / (compared * (double)MOUTH);
     return 10 * log10(255 * 255 / mean);
 }
 
