@@ -218,7 +218,9 @@ static int start(pthread_t *thread, void *(*fn)(void *), void *arg)
 
 static json_t *mb(uint64_t bytes)
 {
-    return json_real((double)(bytes / 10486) / 100);
+    uint64_t hundredths = bytes / 10486;
+
+    return json_real((double)hundredths / 100);
 }
 
 /* ---- talk ---- */

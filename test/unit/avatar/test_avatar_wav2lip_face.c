@@ -62,7 +62,7 @@ static void test_cut_reference(void **state)
     pattern(pixels, 100, 120, 5, true);
     assert_int_equal(ac_read_file("test/data/wav2lip/cuts.bgr", 1 << 20, &expected, &size), 0);
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
-        size_t n = (size_t)(cuts[i].side * cuts[i].side * 3);
+        size_t n = (size_t)cuts[i].side * (size_t)cuts[i].side * 3;
         ac_w2l_face_cut(&pic, &cuts[i].box, cuts[i].side, face);
         assert_true(at + n <= size);
         assert_memory_equal(face, expected + at, n);
@@ -87,8 +87,8 @@ static void test_cut_boxes(void **state)
         int side = 8 + n % 57;
         ac_w2l_face_cut(&pic, &b, side, face);
         for (int i = 0; i < side * side * 3; i++) {
-            double x = (i / 3 % side + 0.5) * b.width / side - 0.5,
-                   y = (i / 3 / side + 0.5) * b.height / side - 0.5;
+            int column = i / 3 % side, row = i / 3 / side;
+            double x = (column + 0.5) * b.width / side - 0.5, y = (row + 0.5) * b.height / side - 0.5;
             const uint8_t *corner = pixels + (ptrdiff_t)b.y * STRIDE + (ptrdiff_t)b.x * 3 + 2 - i % 3;
             double expected = bilinear(corner, 3, STRIDE, b.width, b.height, x, y);
             assert_true(fabs(face[i] - expected) < 1);
