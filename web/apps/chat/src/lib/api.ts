@@ -10,6 +10,8 @@ export interface Avatar {
   detail?: string;
   poster: string;
   idle: string;
+  /** Which one shows it: "character" draws, "wav2lip" has a photo or a video. */
+  engine?: string;
   /** Why it is not shown as it should be; empty: it is. */
   note?: string;
   /** Of an uploaded one: the picture with what was found in it. */
