@@ -24,6 +24,8 @@
  * Threads: one instance is entered by one thread at a time, not always the same one. Different
  * instances of one model are entered at the same time. cancel may be triggered from any thread.
  *
+ * One POSE gives exactly one PICTURE.
+ *
  * Ownership: `in` is borrowed for the call (take a reference to keep it). out->push takes the frame
  * over, also when it fails. Anything pushed is a fresh frame.
  *

@@ -8,11 +8,13 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define REMEDY "docs/wav2lip.md#weights tells how to get one"
 
@@ -247,6 +249,24 @@ static int run(struct job *j)
     return err;
 }
 
+enum { STALE_S = 3600 };
+
+/* Folders of runs that were killed; those of one that runs are younger. */
+static void remove_stale(const char *folder)
+{
+    char *pattern = ac_asprintf("%s.??????", folder);
+    struct stat st;
+    glob_t g;
+
+    if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0) {
+        for (size_t i = 0; i < g.gl_pathc; i++)
+            if (stat(g.gl_pathv[i], &st) == 0 && st.st_mtime < time(NULL) - STALE_S)
+                ac_w2l_folder_remove(g.gl_pathv[i]);
+        globfree(&g);
+    }
+    free(pattern);
+}
+
 int ac_w2l_optimize_with(struct ac_env *env, const struct ac_optimize *how,
                          const struct ac_w2l_samples *samples, struct ac_cancel *cancel)
 {
@@ -259,6 +279,7 @@ int ac_w2l_optimize_with(struct ac_env *env, const struct ac_optimize *how,
         return ac_env_fail(env, AC_EMODEL, "the model '%s' is missing: " REMEDY, how->file);
     j.folder = ac_w2l_folder_of(j.path);
     j.fresh = ac_asprintf("%s.XXXXXX", j.folder);
+    remove_stale(j.folder);
     int err = run(&j);
     free(j.fresh);
     free(j.folder);

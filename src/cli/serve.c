@@ -173,7 +173,8 @@ static int serve(const struct ac_config *cfg)
         ac_cli_fail("serve", "the server ended: %s", ac_err_text(err));
     else
         status = AC_EXIT_OK;
-    ac_server_free(server);
+    if (!ac_server_free(server))
+        _exit(status); /* an engine that makes an avatar still uses what would be freed now */
 out:
     if (!ac_hub_free(hub, GRACE_MS))
         _exit(status); /* an engine still uses what would be freed now */

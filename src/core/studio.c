@@ -216,10 +216,10 @@ static void *run(void *arg)
     return NULL;
 }
 
-void ac_studio_free(struct ac_studio *m)
+bool ac_studio_free(struct ac_studio *m)
 {
     if (!m)
-        return;
+        return true;
     pthread_mutex_lock(&m->lock);
     m->ending = true;
     for (struct making *j = m->list; j; j = j->next)
@@ -231,10 +231,9 @@ void ac_studio_free(struct ac_studio *m)
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += END_S;
         if (pthread_timedjoin_np(m->thread, NULL, &until)) {
-            /* an engine that ignores its token: what it uses stays, the process ends anyway */
             ac_log_error("avatars", "stuck",
                          AC_S("effect", "the engine that makes an avatar was left behind"));
-            return;
+            return false;
         }
     }
     for (struct making *j = m->list, *next; j; j = next) {
@@ -246,6 +245,7 @@ void ac_studio_free(struct ac_studio *m)
     pthread_mutex_destroy(&m->adding);
     free(m->folder);
     free(m);
+    return true;
 }
 
 /* ---- jobs; lock held where not said otherwise ---- */

@@ -59,8 +59,11 @@ struct ac_studio;
  * process left behind.
  */
 struct ac_studio *ac_studio_new(struct ac_models *models, const struct ac_config *cfg, int timeout_s);
-/* Cancels what runs, waits for its end, forgets the rest. NULL is fine. */
-void ac_studio_free(struct ac_studio *m);
+/*
+ * Cancels what runs, waits for its end, forgets the rest. NULL is fine. False: an engine did not stop; what
+ * it uses (models, configuration) must stay until the process ends.
+ */
+bool ac_studio_free(struct ac_studio *m);
 
 /* The folder, made when it is missing. On failure AC_EIO and reason (256 bytes). */
 int ac_studio_folder(struct ac_studio *m, char *reason);

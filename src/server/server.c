@@ -494,10 +494,10 @@ static void end_strand(struct ac_server *s, struct ac_strand *strand)
     ac_strand_free(strand, strand_ended, s);
 }
 
-void ac_server_free(struct ac_server *s)
+bool ac_server_free(struct ac_server *s)
 {
     if (!s)
-        return;
+        return true;
     end_strand(s, s->lists);
     end_strand(s, s->pictures);
     end_strand(s, s->conversations);
@@ -514,7 +514,7 @@ void ac_server_free(struct ac_server *s)
         close(s->listen_fd);
     api_drop_jobs(s);
     uploads_drop(s);
-    ac_studio_free(s->studio);
+    bool ended = ac_studio_free(s->studio);
     guard_close(s);
     tls_free(s->tls);
     ac_idle_free(s->idle);
@@ -525,4 +525,5 @@ void ac_server_free(struct ac_server *s)
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     free(s);
+    return ended;
 }

@@ -49,7 +49,8 @@ void ac_server_reload(struct ac_server *server);
 /* When the loop last came round (it does so several times a second), as ac_now_us; 0 = not yet. Any thread.
  */
 int64_t ac_server_alive_us(const struct ac_server *server);
-/* Frees what ac_server_start made; ac_server_run has returned or was never called. NULL is fine. */
-void ac_server_free(struct ac_server *server);
+/* Frees what ac_server_start made; ac_server_run has returned or was never called. NULL is fine. False: an
+ * engine that makes an avatar did not stop; models and configuration must stay until the process ends. */
+bool ac_server_free(struct ac_server *server);
 
 #endif
