@@ -542,7 +542,7 @@ static void start_turn(struct ac_session *s, const char *text, struct ac_frame *
         return;
     }
     int err = say_verbatim(s, text);
-    if (err)
+    if (err && err != AC_ECANCELED) /* ended before all was given to it: that has been told */
         session_error(s, err, err == AC_EEMPTY ? "nothing in this text can be spoken" : NULL, s->turn);
 }
 
