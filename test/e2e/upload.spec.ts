@@ -133,7 +133,8 @@ test("it speaks: the mouth moves, what is round it hardly", async ({ browser }) 
   expect(seen.frames).toBeGreaterThan(10);
   expect(seen.mouth).toBeGreaterThan(0.3);
   expect(seen.mouth).toBeGreaterThan(5 * seen.outside);
-  await expect(page.locator(`${id("notices")} .notice`), "it is shown itself").toHaveCount(0);
+  /* it is shown itself; that every second mouth is interpolated may be told: the export is not optimised here */
+  for (const text of await page.locator(`${id("notices")} .notice`).allTextContents()) expect(text).toContain("every second");
   await page.keyboard.press("Escape");
   await page.locator(id("settings-link")).click();
   await remove(page, "Speaker");
